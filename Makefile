@@ -1,0 +1,81 @@
+# `make help` lists what there is. Nothing needs to be installed by hand: uv is brought if it is missing.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STUDY ?= examples/quickstart/study.yaml
+
+# The first Python from 3.11 to 3.13; another one by: make PYTHON=/path/to/python3.12 …
+RIGHT := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13; do \
+	$$p -c '$(RIGHT)' >/dev/null 2>&1 && echo $$p && break; done)
+
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
+UV_VERSION := 0.13.8
+# Copies, because nltk refuses hard-linked data; compiled, because every Ray worker imports all of it.
+export UV_LINK_MODE := copy
+export UV_COMPILE_BYTECODE := 1
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+
+.PHONY: help demo mlflow test test-unit check format lock corpus clean
+
+help:  ## This list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run  ## The quickstart study: 12 arms on nine PDFs, leaderboard and report; no key needed
+	$(BIN)/dream run $(STUDY)
+
+mlflow: $(VENV)/.run  ## The MLflow pages of what ran here, on http://127.0.0.1:5000
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server \
+		--backend-store-uri sqlite:///$(CURDIR)/.dream/mlflow.db \
+		--artifacts-destination $(CURDIR)/.dream/mlartifacts --workers 1 --port 5000
+
+test: $(VENV)/.dev  ## All tests, those with real servers included
+	$(BIN)/python -m pytest
+
+test-unit: $(VENV)/.dev  ## The fast tests only
+	$(BIN)/python -m pytest -m "not servers"
+
+check: $(VENV)/.dev  ## Style, types, floors, notebooks without output
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py
+	@shopt -s nullglob; books=(notebooks/*.ipynb); \
+		[ $${#books[@]} -eq 0 ] || $(BIN)/nbstripout --verify "$${books[@]}"
+
+format: $(VENV)/.dev  ## Lay out the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(UV)  ## Pin every dependency anew, with hashes
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--all-extras pyproject.toml -o requirements.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--all-extras --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+corpus: $(VENV)/.dev  ## Rebuild the quickstart's PDFs from their sources
+	$(BIN)/python examples/quickstart/build.py
+
+clean:  ## Remove the environment; results in .dream stay
+	rm -rf $(VENV) .tools
+
+.tools/uv/bin/uv:
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11, 3.12 or 3.13 is needed and was not found; install one" >&2; exit 2; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools/uv uv==$(UV_VERSION)
+
+$(BIN)/python: | $(UV)
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11, 3.12 or 3.13 is needed and was not found; install one" >&2; exit 2; }
+	$(UV) venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps -e .
+	touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	$(INSTALL) --require-hashes -r requirements-dev.lock
+	touch $@

@@ -1,0 +1,118 @@
+"""The golden dataset of a study: loaded and generated questions, without duplicates, evidence located."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from dream.errors import DreamError
+from dream.golden.dataset import GoldenDataset, digest_questions, write_golden
+from dream.golden.duplicates import remove_duplicates
+from dream.golden.generate import Progress, generate_questions
+from dream.golden.load import load_questions
+from dream.golden.locate import locate
+from dream.golden.raw import RawQuestion
+from dream.golden.shelf import Shelf
+from dream.ledger import Ledger
+from dream.records import Corpus, Question, Span
+from dream.study import Study
+
+
+def build_golden(
+    study: Study,
+    corpus: Corpus,
+    ledger: Ledger,
+    *,
+    offline_url: str | None = None,
+    progress: Progress | None = None,
+) -> GoldenDataset:
+    """Load, generate, join, and store as CSV and Parquet.
+
+    A question whose evidence is not found keeps its text and loses its spans: the metrics that need them
+    do not apply to it. Only a study that generates needs Ray, initialised by the caller.
+
+    Args:
+        study: says where the questions come from.
+        corpus: where the evidence is looked for, and what questions are generated from.
+        ledger: records what generating takes; its storage gets the files.
+        offline_url: where the offline server listens, if the study's judge is offline.
+        progress: called with questions generated and questions expected.
+
+    Raises:
+        StudyError: a question file is not usable.
+        DreamError: there is no question at all.
+    """
+    raw = _loaded(study)
+    notes: list[str] = []
+    dollars = 0.0
+    if study.golden.generate is not None:
+        generated = generate_questions(
+            study,
+            study.golden.generate,
+            corpus.documents,
+            ledger,
+            offline_url=offline_url,
+            progress=progress,
+        )
+        raw += generated.questions
+        notes += generated.notes
+        dollars = generated.dollars
+    named = _with_unique_ids(raw)
+    kept, removed = remove_duplicates(named)
+    notes += removed
+    if not kept:
+        raise DreamError(
+            "there is no question" + (f": {notes[0].rstrip('.')}" if notes else ""),
+            study.where("golden"),
+            "mend what is said, or give a file of questions",
+        )
+    shelf = Shelf(corpus.documents)
+    questions = []
+    for question in kept:
+        spans, misses = locate(question.pieces, shelf)
+        notes += [f"{question.id}: {miss}." for miss in misses]
+        questions.append(_made(question, spans))
+    found = tuple(questions)
+    golden = GoldenDataset(found, digest_questions(found), tuple(notes), dollars=dollars)
+    return write_golden(ledger.storage, study.name, golden)
+
+
+def _loaded(study: Study) -> list[RawQuestion]:
+    files = study.golden.files
+    names = Counter(PurePosixPath(file.path).name for file in files)
+    loaded: list[RawQuestion] = []
+    for file in files:
+        name = PurePosixPath(file.path).name
+        # the file's name alone, so that the digest is the same wherever the file lies
+        origin = name if names[name] == 1 else file.path
+        found = load_questions(file, study.path(file.path))
+        loaded += [replace(question, origin=origin) for question in found]
+    return loaded
+
+
+def _with_unique_ids(questions: Sequence[RawQuestion]) -> list[RawQuestion]:
+    """Ids that several sources use are told apart by the source's name."""
+    times = Counter(question.id for question in questions)
+    named = []
+    used: Counter[str] = Counter()
+    for question in questions:
+        id = question.id if times[question.id] == 1 else f"{question.origin}:{question.id}"
+        used[id] += 1
+        # the same file named twice, or a question that was generated twice
+        named.append(replace(question, id=id if used[id] == 1 else f"{id}:{used[id]}"))
+    return named
+
+
+def _made(raw: RawQuestion, spans: tuple[Span, ...]) -> Question:
+    return Question(
+        id=raw.id,
+        question=raw.question,
+        reference=raw.reference,
+        evidence=spans,
+        evidence_text=tuple(piece.text for piece in raw.pieces),
+        kind=raw.kind,
+        origin=raw.origin,
+        answerable=raw.answerable,
+    )

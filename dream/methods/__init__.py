@@ -1,0 +1,5 @@
+"""RAG methods, one file each; ``@method`` registers one, a user's own included."""
+
+from dream.methods.method import Method, Search, at_query, find_method, method, method_names
+
+__all__ = ["Method", "Search", "at_query", "find_method", "method", "method_names"]

@@ -1,0 +1,5 @@
+"""What answers are scored by; ``@metric`` registers one, a user's own included."""
+
+from dream.metrics.metric import Judge, Metric, find_metric, metric, metric_names, score_answer
+
+__all__ = ["Judge", "Metric", "find_metric", "metric", "metric_names", "score_answer"]

@@ -1,0 +1,167 @@
+"""What a metric is: a function whose parameters say what it needs.
+
+A metric of one's own is a function in a file that the study names under ``modules``::
+
+    from dream.metrics import metric
+
+    @metric
+    def says_so(answer: str) -> float:
+        return float("do not say" in answer)
+
+It may ask for any of the names in NEEDS, be ``async``, and give a number, or a number and a reason.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from dream.errors import DreamError, NotApplicable, StudyError
+from dream.ledger import Ledger
+from dream.models.chat import ChatModel
+from dream.models.embedding import Embedder
+from dream.records import Answer, Question, Score
+
+FAMILIES = ("ragas", "retrieval", "text", "cost")
+
+BUILT_IN = (
+    "faithfulness", "answer_relevancy", "context_precision", "context_recall", "answer_correctness",
+    "answer_similarity", "recall_at_k", "precision_at_k", "mrr", "ndcg", "exact_match", "f1",
+    "tokens_per_question", "dollars_per_question", "seconds_per_question",
+)  # fmt: skip
+
+NEEDS = {
+    "question": "the question, as text",
+    "reference": "the reference answer, as text",
+    "answer": "what the arm answered, as text",
+    "contexts": "the retrieved chunks' texts, best first",
+    "retrieved": "the retrieved chunks, best first",
+    "evidence": "the spans that hold the answer; the metric does not apply where there are none",
+    "k": "how many retrieved chunks to look at",
+    "reply": "the whole Answer, with its tokens, dollars and seconds",
+    "judge": "the judge: a chat model and an embedding behind ragas' interfaces",
+}
+
+Scorer = TypeVar("Scorer", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A registered metric.
+
+    Attributes:
+        name: the function's name.
+        compute: the function.
+        needs: its parameters, each one of NEEDS.
+        higher_is_better: False for costs, which cannot be an objective.
+    """
+
+    name: str
+    compute: Callable[..., Any]
+    needs: tuple[str, ...]
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The models that judge; ``None`` embeds or asks nothing where a metric does not need it."""
+
+    chat: ChatModel
+    embedder: Embedder
+    ledger: Ledger
+
+
+_metrics: dict[str, Metric] = {}
+
+
+@overload
+def metric(compute: Scorer) -> Scorer: ...
+@overload
+def metric(*, higher_is_better: bool) -> Callable[[Scorer], Scorer]: ...
+def metric(compute: Any = None, *, higher_is_better: bool = True) -> Any:
+    """Register a function as a metric under its own name.
+
+    Raises:
+        StudyError: a parameter is not one of NEEDS.
+    """
+
+    def register(function: Scorer) -> Scorer:
+        needs = tuple(inspect.signature(function).parameters)
+        for need in needs:
+            if need not in NEEDS:
+                where = f"metric {function.__name__}"
+                raise StudyError(f"it asks for '{need}'", where, f"it may ask for {', '.join(NEEDS)}")
+        name = function.__name__
+        _metrics[name] = Metric(name, function, needs, higher_is_better)
+        return function
+
+    return register(compute) if compute is not None else register
+
+
+def find_metric(name: str) -> Metric:
+    """The registered metric.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    if name not in _metrics and name in BUILT_IN:
+        _load_built_in()
+    return _metrics[name]
+
+
+def metric_names() -> list[str]:
+    """All registered names, DREAM's own first.
+
+    >>> "mrr" in metric_names()
+    True
+    """
+    return [*BUILT_IN, *(name for name in _metrics if name not in BUILT_IN)]
+
+
+def _load_built_in() -> None:
+    for family in FAMILIES:
+        importlib.import_module(f"dream.metrics.{family}")
+
+
+async def score_answer(metric: Metric, question: Question, answer: Answer, k: int, judge: Judge) -> Score:
+    """One score; whatever goes wrong becomes a missing score with its reason.
+
+    Args:
+        metric: what to measure.
+        question: what was asked, with its reference and evidence.
+        answer: what the arm answered.
+        k: how many retrieved chunks the retrieval metrics look at.
+        judge: for the metrics that ask a model.
+    """
+    given: dict[str, Any] = {
+        "question": question.question,
+        "reference": question.reference,
+        "answer": answer.text,
+        "contexts": [chunk.text for chunk in answer.contexts],
+        "retrieved": answer.contexts,
+        "evidence": question.evidence,
+        "k": k,
+        "reply": answer,
+        "judge": judge,
+    }
+    if "evidence" in metric.needs and not question.evidence:
+        why = "no evidence was located" if question.answerable else "the documents hold no answer"
+        return Score(metric.name, reason=why, applicable=False)
+    try:
+        found = metric.compute(**{need: given[need] for need in metric.needs})
+        if inspect.isawaitable(found):
+            found = await found
+    except NotApplicable as error:
+        return Score(metric.name, reason=str(error), applicable=False)
+    except DreamError as error:
+        return Score(metric.name, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - a metric of any author; its failure is a missing score
+        return Score(metric.name, reason=f"{type(error).__name__}: {error}"[:500])
+    value, reason = found if isinstance(found, tuple) else (found, "")
+    if value is None or math.isnan(value):
+        return Score(metric.name, reason=str(reason) or "the metric gave no number")
+    return Score(metric.name, float(value), str(reason))

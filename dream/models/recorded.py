@@ -1,0 +1,134 @@
+"""Our models as ragas wants them, with every answer and vector in the ledger.
+
+ragas' metrics and its test-set generator take an LLM and an embedding object. These two send what
+they are asked through ``ChatModel.ask_once`` and ``embed_texts``, without a client of their own, so that
+prompts and formulas stay ragas' and everything else is ours: record, reuse, limits, retries.
+
+Import this module only where ragas is used: ragas takes seconds to import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+os.environ["RAGAS_DO_NOT_TRACK"] = (
+    "true"  # ragas reads it when imported; it calls home per model call otherwise
+)
+
+from pydantic import BaseModel, ValidationError
+from ragas.embeddings.base import BaseRagasEmbedding
+from ragas.llms.base import InstructorBaseRagasLLM
+
+from dream.ledger import Ledger
+from dream.models.chat import ChatModel
+from dream.models.embedding import Embedder, embed_texts
+
+Form = TypeVar("Form", bound=BaseModel)
+
+SYSTEM = "Answer with one JSON object that fits the JSON Schema in the request, and with nothing else."
+
+# Judges that reason need room; what is not used costs nothing.
+JUDGE_TOKENS = 4096
+
+
+class RecordedLLM(InstructorBaseRagasLLM):
+    """A chat model that answers in the form of a pydantic model, each request once.
+
+    A metric may put the same request several times to get independent answers (answer_relevancy asks
+    three times). Within one object the repeats are told apart by number; between objects equal requests
+    share their answers. So make one object for each score.
+
+    Attributes:
+        answers: everything the model answered through this object, in order, for reasons beside scores.
+    """
+
+    def __init__(self, chat: ChatModel, ledger: Ledger, stage: str) -> None:
+        self.chat, self.ledger, self.stage = chat, ledger, stage
+        self.answers: list[BaseModel] = []
+        self._asked: Counter[str] = Counter()
+
+    async def agenerate(self, prompt: str, response_model: type[Form]) -> Form:
+        """Ask, and read the answer into the form.
+
+        Raises:
+            ModelError: the model failed, or gave no answer of that form in several tries.
+        """
+        repeat = self._asked[prompt]
+        self._asked[prompt] += 1
+        reply = await self.chat.ask_once(
+            self.ledger,
+            self.stage,
+            [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}],
+            repeat=repeat,
+            accept=lambda text: read_form(text, response_model),
+            max_tokens=JUDGE_TOKENS,
+            response_format={"type": "json_object"},
+        )
+        answer = read_form(reply.text, response_model)
+        self.answers.append(answer)
+        return answer
+
+    def generate(self, prompt: str, response_model: type[Form]) -> Form:
+        """The same for callers without an event loop."""
+        return _run(self.agenerate(prompt, response_model))
+
+
+class RecordedEmbedding(BaseRagasEmbedding):
+    """An embedding whose vectors are in the ledger and, once used, in this object."""
+
+    def __init__(self, embedder: Embedder, ledger: Ledger) -> None:
+        super().__init__()
+        self.embedder, self.ledger = embedder, ledger
+        self._known: dict[str, list[float]] = {}
+
+    def embed_texts(self, texts: Sequence[str], **_: Any) -> list[list[float]]:
+        """Vectors of the texts; call it outside of an event loop, for it may wait."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            vectors = embed_texts(self.ledger, self.embedder, new)
+            self._known |= {text: vector.tolist() for text, vector in zip(new, vectors, strict=True)}
+        return [self._known[text] for text in texts]
+
+    def embed_text(self, text: str, **_: Any) -> list[float]:
+        """Vector of one text; one that ``aembed_texts`` has seen comes without waiting."""
+        return self.embed_texts([text])[0]
+
+    async def aembed_texts(self, texts: Sequence[str], **_: Any) -> list[list[float]]:
+        """Vectors of the texts, computed in a thread."""
+        if all(text in self._known for text in texts):
+            return [self._known[text] for text in texts]
+        return await asyncio.to_thread(self.embed_texts, texts)
+
+    async def aembed_text(self, text: str, **_: Any) -> list[float]:
+        """Vector of one text, computed in a thread."""
+        return (await self.aembed_texts([text]))[0]
+
+
+def read_form(text: str, form: type[Form]) -> Form:
+    """The first JSON object in the text, whatever a model wraps around it.
+
+    >>> class Verdict(BaseModel):
+    ...     verdict: int
+    >>> read_form('Sure! {"verdict": 1} I hope this helps.', Verdict)
+    Verdict(verdict=1)
+
+    Raises:
+        ValueError: there is none, or it does not fit the form.
+    """
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or end < start:
+        raise ValueError("there is no JSON object in it")
+    try:
+        return form.model_validate_json(text[start : end + 1])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else str(first["msg"])) from None
+
+
+def _run(work: Coroutine[Any, Any, Form]) -> Form:
+    return asyncio.run(work)

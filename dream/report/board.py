@@ -1,0 +1,129 @@
+"""The leaderboard and the header of the page, ready to be put into its template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dream.report.words import dollars_text, score_text, seconds_text, share_text
+from dream.sweep.result import ArmResult, Summary, SweepResult
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One mean of one arm: its words, and its bar in percent of the column's width.
+
+    Attributes:
+        sort: what the column is sorted by; ``None`` stays last.
+        text: the mean, or what stands instead.
+        half: half the width of the 95 % interval, as text; empty where there is none.
+        count: how many scores the mean rests on, such as ``22 of 24``.
+        complete: whether no score is missing.
+        mean: end of the bar, in percent.
+        low: lower end of the whisker, in percent.
+        high: upper end of the whisker, in percent.
+    """
+
+    sort: float | None
+    text: str
+    half: str
+    count: str
+    complete: bool
+    mean: float = 0.0
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One arm on the leaderboard."""
+
+    rank: int
+    result: ArmResult
+    cells: tuple[Cell, ...]
+    coverage: float
+    coverage_text: str
+    dollars: str
+    p50: str
+    p95: str
+
+
+def columns(result: SweepResult) -> tuple[str, ...]:
+    """The metrics in the order in which tables show them: the objective, then the study's order.
+
+    >>> columns(SweepResult("s", "mrr", ("faithfulness", "mrr"), (), ()))
+    ('mrr', 'faithfulness')
+    """
+    return (result.objective, *(metric for metric in result.metrics if metric != result.objective))
+
+
+def lines(result: SweepResult) -> list[Line]:
+    """One line for each arm, best first, failed arms last."""
+    metrics = columns(result)
+    tops = {metric: _top([arm.summary(metric) for arm in result.arms]) for metric in metrics}
+    made = []
+    for rank, arm in enumerate(result.ranked(), start=1):
+        coverage = min((arm.summary(metric).coverage for metric in metrics), default=1.0)
+        made.append(
+            Line(
+                rank=rank,
+                result=arm,
+                cells=tuple(cell(arm.summary(metric), tops[metric]) for metric in metrics),
+                coverage=coverage,
+                coverage_text=share_text(coverage),
+                dollars=dollars_text(arm.dollars),
+                p50=seconds_text(arm.seconds(0.5)),
+                p95=seconds_text(arm.seconds(0.95)),
+            )
+        )
+    return made
+
+
+def cell(summary: Summary, top: float = 1.0) -> Cell:
+    """A summary as the leaderboard shows it; ``top`` is the value at which a bar is full.
+
+    >>> shown = cell(Summary(0.5, 0.1, 0.3, 0.7, scored=22, missing=2))
+    >>> shown.text, shown.half, shown.count, (shown.low, shown.mean, shown.high)
+    ('0.500', '±0.200', '22 of 24', (30.0, 50.0, 70.0))
+    """
+    wanted = summary.scored + summary.missing
+    count = str(summary.scored) if not summary.missing else f"{summary.scored} of {wanted}"
+    if summary.mean is None:
+        return Cell(
+            None, "missing" if summary.missing else "–", "", count if wanted else "", not summary.missing
+        )
+    half = f"±{score_text(summary.high - summary.mean)}" if summary.high is not None else ""
+    place = _places(summary, top)
+    return Cell(summary.mean, score_text(summary.mean), half, count, not summary.missing, *place)
+
+
+def finding(result: SweepResult) -> str:
+    """What the leaderboard says, in one or two sentences that claim no more than it shows."""
+    ranked = [arm for arm in result.ranked() if arm.summary(result.objective).mean is not None]
+    if not ranked:
+        return f"No arm has a score of {result.objective}."
+    best, first = ranked[0], ranked[0].summary(result.objective)
+    said = f"Highest mean {result.objective}: {best.arm.name}, {score_text(first.mean)}"
+    if first.low is None:
+        return f"{said}."
+    said += f" (95 % interval {score_text(first.low)} to {score_text(first.high)})."
+    near = sum((arm.summary(result.objective).high or 0.0) >= first.low for arm in ranked[1:])
+    if not near:
+        return f"{said} No other arm's interval reaches into its interval."
+    whose = "interval of 1 other arm reaches" if near == 1 else f"intervals of {near} other arms reach"
+    return f"{said} The {whose} into its interval."
+
+
+def _top(summaries: list[Summary]) -> float:
+    ends = [end for summary in summaries for end in (summary.mean, summary.high) if end is not None]
+    means = [summary.mean for summary in summaries if summary.mean is not None]
+    # a metric that stays within 0 to 1 is drawn on that scale, so that its columns can be compared
+    return 1.0 if all(mean <= 1 for mean in means) else max(ends)
+
+
+def _places(summary: Summary, top: float) -> tuple[float, float | None, float | None]:
+    def place(value: float) -> float:
+        return round(100 * min(1.0, max(0.0, value / top)), 1)
+
+    low = place(summary.low) if summary.low is not None else None
+    high = place(summary.high) if summary.high is not None else None
+    return place(summary.mean or 0.0), low, high

@@ -1,0 +1,100 @@
+"""The report as one HTML page that needs nothing but a browser."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from dream.errors import DreamError
+from dream.report import board, words
+from dream.report.data import page_data
+from dream.sweep.result import SweepResult
+
+# in the order in which the page runs them
+SCRIPTS = ("page.js", "parallel.js", "heatmap.js", "questions.js")
+
+
+def write_report(result: SweepResult, path: Path) -> Path:
+    """Write the page to ``path``, making its folder, and give the path back.
+
+    The page appears whole or not at all: a reader never finds half of it.
+
+    Raises:
+        DreamError: the file cannot be written there.
+    """
+    path = Path(path)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_text(render(result), encoding="utf-8")
+        half.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            half.unlink()
+        raise DreamError(
+            f"the report cannot be written: {error.strerror or error}",
+            str(path),
+            "name a folder you can write to",
+        ) from error
+    return path
+
+
+def render(result: SweepResult) -> str:
+    """The page: markup, style, script and data in one text, without any address to load from.
+
+    Texts of documents and models are not trusted: the template escapes them, the script inserts them as
+    text only, and the page's policy lets no script run but its own.
+
+    >>> page = render(SweepResult("<b>mine</b>", "mrr", ("mrr",), (), ()))
+    >>> "<title>&lt;b&gt;mine&lt;/b&gt; · DREAM report</title>" in page
+    True
+    """
+    script = "\n".join(_file(name) for name in SCRIPTS)
+    page = _template().render(
+        result=result,
+        lines=board.lines(result),
+        columns=board.columns(result),
+        finding=board.finding(result),
+        failed=sum(bool(arm.error) for arm in result.arms),
+        offline=[arm for arm in result.arms if arm.offline],
+        lineage=words.flat_text(result.lineage),
+        words=words,
+        # in the same form as the browser hashes the element's text
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        style=Markup(_file("page.css")),  # our own files
+        script=Markup(script),
+        data=Markup(embedded_json(page_data(result))),
+    )
+    # a text from a broken PDF may hold half a surrogate pair, which no file can; one character for one
+    # keeps the evidence's character spans right
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def embedded_json(value: Any) -> str:
+    r"""JSON that cannot end the script element that holds it.
+
+    >>> print(embedded_json({"text": "</script>"}))
+    {"text":"\u003c/script>"}
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_file("page.html"))
+
+
+def _file(name: str) -> str:
+    return resources.files("dream.report").joinpath(name).read_text(encoding="utf-8")

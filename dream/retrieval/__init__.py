@@ -1,0 +1,1 @@
+"""Immutable, memory-mapped indexes and the search in them."""

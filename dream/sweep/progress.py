@@ -1,0 +1,132 @@
+"""How far a run is, told by its workers and shown by whoever watches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from dream.ledger import Ledger
+from dream.sweep.result import Usage
+
+CALLS = ("golden", "generate", "judge")
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run stands.
+
+    Attributes:
+        stage: corpus, golden, prepare, sweep or report.
+        done: how many of ``total`` are done.
+        total: how many there are.
+        unit: what is counted, such as questions or indexes.
+        model_calls: chat answers that arrived so far in this run.
+        reused: calls and texts that the ledger answered.
+        dollars: spent so far in this run.
+    """
+
+    stage: str
+    done: int
+    total: int
+    unit: str
+    model_calls: int = 0
+    reused: int = 0
+    dollars: float = 0.0
+
+
+Watcher = Callable[[Status], None]
+
+
+def ledger_counts(ledger: Ledger) -> Counter[str]:
+    """A ledger's counts as usage: texts embedded, and what was reused."""
+    reused = sum(ledger.reused[stage] for stage in (*CALLS, "embed"))
+    return Counter({"embedded_texts": ledger.made["embed"], "reused": reused})
+
+
+def usage_of(counts: Mapping[str, float], seconds: float) -> Usage:
+    """Counts of all processes of a run as one record."""
+    return Usage(
+        model_calls=int(counts.get("model_calls", 0)),
+        embedded_texts=int(counts.get("embedded_texts", 0)),
+        reused=int(counts.get("reused", 0)),
+        dollars=float(counts.get("dollars", 0.0)),
+        seconds=seconds,
+    )
+
+
+class Tally:
+    """Sums what workers tell; lives as a Ray actor beside the run."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def add(self, counts: Mapping[str, float]) -> None:
+        """Add to the sums."""
+        for name, count in counts.items():
+            self.counts[name] += count  # type: ignore[assignment]  # dollars are not whole
+
+    def read(self) -> dict[str, float]:
+        """All sums so far."""
+        return dict(self.counts)
+
+
+class Reporter:
+    """Tells a Tally what changed, at most a few times a second, without waiting for it."""
+
+    def __init__(self, tally: Any, seconds: float = 0.5) -> None:
+        self._tally, self._seconds = tally, seconds
+        self._told: dict[str, float] = {}
+        self._last = 0.0
+
+    def tell(self, totals: Mapping[str, float], *, now: bool = False) -> None:
+        """Send the growth since the last call, unless that was a moment ago."""
+        if not now and time.monotonic() - self._last < self._seconds:
+            return
+        self._last = time.monotonic()
+        growth = {name: total - self._told.get(name, 0) for name, total in totals.items()}
+        self._told = dict(totals)
+        self._tally.add.remote(growth)
+
+
+@contextmanager
+def watched(tally: Any, watcher: Watcher | None, stage: str, total: int, unit: str) -> Iterator[None]:
+    """While the block runs, show the tally's sums to the watcher twice a second."""
+    import ray
+
+    if watcher is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def look() -> None:
+        counts = ray.get(tally.read.remote())
+        watcher(
+            Status(
+                stage,
+                int(counts.get(unit, 0)),
+                total,
+                unit,
+                int(counts.get("model_calls", 0)),
+                int(counts.get("reused", 0)),
+                float(counts.get("dollars", 0.0)),
+            )
+        )
+
+    def keep_looking() -> None:
+        while not ended.wait(0.5):
+            look()
+
+    thread = threading.Thread(target=keep_looking, daemon=True)
+    thread.start()
+    try:
+        yield
+        ended.set()
+        thread.join()
+        look()
+    finally:
+        ended.set()

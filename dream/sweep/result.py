@@ -1,0 +1,240 @@
+"""What a sweep found out: every arm's answers and scores, and the leaderboard made of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dream.records import Answer, Problem, Question, Score, digest_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One point of the search space.
+
+    Attributes:
+        method: name of the RAG method.
+        llm: name, in the study, of the model that answers.
+        embedding: name, in the study, of the embedding that retrieves.
+        knobs: the method's settings, each with its value, whether searched or not.
+
+    >>> Arm("chunks", "small", "minilm", {"top_k": 4}).name
+    'chunks · small · minilm'
+    """
+
+    method: str
+    llm: str
+    embedding: str
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    searched: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """How people call the arm: method, LLM, embedding and the knobs that are searched."""
+        parts = [self.method, self.llm, self.embedding]
+        return " · ".join([*parts, *(f"{knob}={self.knobs[knob]}" for knob in self.searched)])
+
+    @property
+    def id(self) -> str:
+        """Short and stable, for file names and links."""
+        return digest_of([self.method, self.llm, self.embedding, dict(self.knobs)])[:12]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Method, LLM, embedding and all knobs in one flat mapping, as MLflow logs them."""
+        return {"method": self.method, "llm": self.llm, "embedding": self.embedding, **self.knobs}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question as one arm answered it.
+
+    Attributes:
+        question: id of the question.
+        answer: what was answered; ``None`` where retrieval or the model failed.
+        scores: one for each metric of the study, missing ones included with their reason.
+        error: why there is no answer.
+    """
+
+    question: str
+    answer: Answer | None
+    scores: tuple[Score, ...]
+    error: str = ""
+
+    def score(self, metric: str) -> Score:
+        """The row's score of that metric, missing with a reason if it was never asked."""
+        for score in self.scores:
+            if score.metric == metric:
+                return score
+        return Score(metric, reason=self.error or "not scored")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A metric over all questions of an arm.
+
+    Attributes:
+        mean: of the scores that exist; ``None`` where there is none.
+        stderr: standard error of that mean; ``None`` below two scores.
+        low: lower end of the 95 % interval (Student's t).
+        high: upper end of it.
+        scored: how many questions have a score.
+        missing: how many should have one and have none.
+        not_applicable: how many have none because the metric has no meaning for them.
+    """
+
+    mean: float | None
+    stderr: float | None
+    low: float | None
+    high: float | None
+    scored: int
+    missing: int
+    not_applicable: int = 0
+
+    @property
+    def coverage(self) -> float:
+        """Share of the questions that should have a score and have one."""
+        wanted = self.scored + self.missing
+        return self.scored / wanted if wanted else 1.0
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """An arm with all its rows, or the reason why it has none.
+
+    Attributes:
+        arm: the arm.
+        rows: one for each question, in the golden dataset's order.
+        error: why the whole arm failed, empty if it ran.
+        offline: whether an offline model answered or judged.
+        calls: model calls that the arm's results rest on, by stage (generate, judge).
+    """
+
+    arm: Arm
+    rows: tuple[Row, ...] = ()
+    error: str = ""
+    offline: bool = False
+    calls: Mapping[str, int] = field(default_factory=dict)
+
+    def summary(self, metric: str) -> Summary:
+        """Mean, interval and coverage of one metric."""
+        return summarise(row.score(metric) for row in self.rows)
+
+    @property
+    def dollars(self) -> float:
+        """What the arm's answers cost when they were first computed (the judge not counted)."""
+        return math.fsum(row.answer.dollars for row in self.rows if row.answer)
+
+    def seconds(self, share: float) -> float | None:
+        """Quantile of the seconds from question to whole answer, such as 0.5 or 0.95."""
+        measured = sorted(row.answer.seconds for row in self.rows if row.answer)
+        if not measured:
+            return None
+        return measured[min(len(measured) - 1, math.ceil(share * len(measured)) - 1)]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one run itself did, and what it found done.
+
+    Attributes:
+        model_calls: chat requests answered during this run.
+        embedded_texts: texts embedded during this run.
+        reused: model calls and embedded texts that the ledger answered instead.
+        dollars: what the model calls of this run cost.
+        seconds: how long the run took.
+    """
+
+    model_calls: int = 0
+    embedded_texts: int = 0
+    reused: int = 0
+    dollars: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """All arms of a study on the same questions; shows itself as a leaderboard.
+
+    Attributes:
+        study: the study's name.
+        objective: the metric that orders the leaderboard.
+        metrics: names of all metrics, in the study's order.
+        questions: the golden dataset.
+        arms: one for each point of the search space, in its order.
+        problems: files of the corpus that could not be read, or not wholly.
+        usage: what this run did and reused.
+        lineage: digests, versions and seeds that the numbers rest on.
+        study_text: the study file as it was read.
+    """
+
+    study: str
+    objective: str
+    metrics: tuple[str, ...]
+    questions: tuple[Question, ...]
+    arms: tuple[ArmResult, ...]
+    problems: tuple[Problem, ...] = ()
+    usage: Usage = Usage()
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    study_text: str = ""
+
+    def ranked(self) -> list[ArmResult]:
+        """The arms, best mean of the objective first, failed arms last; ties in search order."""
+        means = {arm.arm.id: arm.summary(self.objective).mean for arm in self.arms}
+
+        def place(arm: ArmResult) -> tuple[bool, float]:
+            mean = means[arm.arm.id]
+            return (mean is None, -(mean or 0.0))
+
+        return sorted(self.arms, key=place)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """One row for each arm, best first: parameters, each metric's mean and standard error, cost, time."""
+        import pandas as pd
+
+        rows = []
+        for result in self.ranked():
+            row: dict[str, Any] = dict(result.arm.parameters)
+            for metric in self.metrics:
+                summary = result.summary(metric)
+                row |= {metric: summary.mean, f"{metric}_stderr": summary.stderr}
+            row["coverage"] = min((result.summary(metric).coverage for metric in self.metrics), default=1.0)
+            row |= {"dollars": result.dollars, "seconds_p50": result.seconds(0.5)}
+            row |= {"seconds_p95": result.seconds(0.95), "offline": result.offline, "error": result.error}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def _repr_html_(self) -> str:
+        return self.leaderboard().to_html(index=False, float_format="{:.3f}".format)
+
+
+def summarise(scores: Iterable[Score]) -> Summary:
+    """Mean, standard error and 95 % interval of the scores that exist.
+
+    The interval is Student's t on the mean over questions, without assuming that the metric is normal
+    beyond the central limit theorem.
+
+    >>> summary = summarise([Score("mrr", 1.0), Score("mrr", 0.5), Score("mrr", reason="judge failed")])
+    >>> summary.mean, summary.scored, summary.missing, round(summary.coverage, 2)
+    (0.75, 2, 1, 0.67)
+    """
+    scores = list(scores)
+    values = [score.value for score in scores if score.value is not None]
+    missing = sum(1 for score in scores if score.missing)
+    not_applicable = len(scores) - len(values) - missing
+    if not values:
+        return Summary(None, None, None, None, 0, missing, not_applicable)
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return Summary(mean, None, None, None, len(values), missing, not_applicable)
+    from scipy import stats
+
+    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    stderr = math.sqrt(variance / len(values))
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * stderr
+    return Summary(mean, stderr, mean - half, mean + half, len(values), missing, not_applicable)

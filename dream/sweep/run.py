@@ -1,0 +1,137 @@
+"""Runs the arms that have no result yet as Ray Tune trials, and gathers the results of all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dream.errors import DreamError
+from dream.ledger import Ledger
+from dream.records import digest_of, from_json, to_json
+from dream.sweep.arms import method_of
+from dream.sweep.progress import Reporter, Watcher, watched
+from dream.sweep.result import Arm, ArmResult
+from dream.sweep.setting import Setting
+from dream.sweep.trial import run_arm
+
+log = logging.getLogger(__name__)
+
+
+def recorded(setting: Setting, arm: Arm, ledger: Ledger) -> ArmResult | None:
+    """The arm's results as its last trial left them, whole or not."""
+    found = ledger.find("trial", setting.trial_inputs(arm))
+    return from_json(ArmResult, {**found, "arm": to_json(arm)}) if found else None
+
+
+def whole(result: ArmResult) -> bool:
+    """Whether nothing is left to do: a row without an answer or a score is tried again."""
+    return not result.error and not any(
+        row.error or any(score.missing for score in row.scores) for row in result.rows
+    )
+
+
+def run_trials(
+    setting: Setting,
+    arms: Sequence[Arm],
+    ledger: Ledger,
+    tally: Any,
+    failed_indexes: Mapping[str, str],
+    watcher: Watcher | None = None,
+) -> dict[str, ArmResult]:
+    """Try the arms, all on the same questions; gives their results by the arms' ids.
+
+    An arm that fails has a result with the reason; the others are not touched by it.
+
+    Raises:
+        KeyboardInterrupt: the user stopped the run; what was finished is in the ledger.
+    """
+    results: dict[str, ArmResult] = {}
+    ready = []
+    for arm in arms:
+        reason = failed_indexes.get(digest_of(setting.index_of(method_of(arm), arm.embedding)))
+        if reason:
+            results[arm.id] = ArmResult(arm, error=f"its index could not be built: {reason}")
+        else:
+            ready.append(arm)
+    if ready:
+        with watched(tally, watcher, "sweep", len(ready) * len(setting.questions), "questions"):
+            errors = _tune(setting, ready, tally)
+        for arm in ready:
+            found = recorded(setting, arm, ledger) if arm.id not in errors else None
+            results[arm.id] = found or ArmResult(arm, error=errors.get(arm.id, "the trial was lost"))
+    return results
+
+
+def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
+    """Run the trials; gives the reasons of those that failed, by the arms' ids."""
+    import ray
+    from ray import tune
+
+    processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    at_once = min(len(arms), setting.study.limits.trials_at_once or max(2, processors))
+    calls = max(1, setting.study.limits.calls_at_once // at_once)
+    trainable = tune.with_resources(
+        tune.with_parameters(_trial, setting=setting, tally=tally, calls_at_once=calls),
+        # A trial waits for models: it takes a share of a processor, so that all may run at once.
+        {"cpu": min(1.0, processors / at_once)},
+    )
+    tuner = tune.Tuner(
+        trainable,
+        param_space={"arm": tune.grid_search([to_json(arm) for arm in arms])},
+        tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=at_once),
+        run_config=tune.RunConfig(
+            name=setting.study.name,
+            storage_path=str(setting.cache / "tune"),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=2),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
+    )
+    outcomes = tuner.fit()
+    reasons: dict[str, str] = {}
+    told = set()
+    for outcome in (outcomes[place] for place in range(len(outcomes))):
+        arm = from_json(Arm, (outcome.config or {})["arm"])
+        metrics = outcome.metrics or {}
+        if outcome.error is not None:
+            told.add(arm.id)
+            reasons[arm.id] = str(outcome.error).strip().splitlines()[-1]
+        elif "questions" in metrics:
+            told.add(arm.id)
+            if metrics.get("broken"):
+                reasons[arm.id] = str(metrics["broken"])
+    if len(told) < len(arms):  # Tune ends quietly when it is interrupted
+        raise KeyboardInterrupt
+    return reasons
+
+
+def _trial(config: dict[str, Any], setting: Setting, tally: Any, calls_at_once: int) -> None:
+    """One Ray Tune trial; its results go to the ledger, Tune hears the means only."""
+    from ray import tune
+
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    arm = from_json(Arm, config["arm"])
+    ledger = setting.open_ledger()
+    reporter = Reporter(tally)
+    totals: dict[str, float] = {}
+
+    def tell(sums: Mapping[str, float]) -> None:
+        totals.update(sums)
+        reporter.tell(sums)
+
+    try:
+        result = asyncio.run(run_arm(setting, arm, ledger, calls_at_once, tell))
+    except DreamError as broken:
+        tune.report({"questions": 0, "broken": str(broken)})
+        return
+    finally:
+        with contextlib.suppress(Exception):
+            reporter.tell(totals, now=True)
+    ledger.record("trial", setting.trial_inputs(arm), {**to_json(result), "arm": None})
+    means = {name: result.summary(name).mean for name in setting.study.metrics}
+    tune.report(
+        {"questions": len(result.rows), **{name: mean for name, mean in means.items() if mean is not None}}
+    )

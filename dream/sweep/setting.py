@@ -1,0 +1,102 @@
+"""What every process of a run needs to know; holds no secret, so it may travel through Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dream.ledger import Ledger
+from dream.methods import Method
+from dream.methods.method import code_digest
+from dream.methods.prompt import PROMPT_DIGEST
+from dream.metrics import find_metric
+from dream.models.chat import chat_identity
+from dream.models.embedding import Embedder, embedding_identity, open_embedder
+from dream.modules import Module, load_modules
+from dream.records import Question, digest_of
+from dream.retrieval.index import index_inputs
+from dream.storage import open_storage
+from dream.study import OfflineChat, Study
+from dream.sweep.arms import method_of
+from dream.sweep.result import Arm
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A study with its corpus and golden dataset, and where things are.
+
+    Attributes:
+        study: what was asked for; its model keys are names of environment variables.
+        storage: address of the ledger.
+        cache: folder for files of this machine.
+        modules: Python files of the user's own.
+        documents: of the corpus, as ``contents_of`` gives them.
+        questions: the golden dataset.
+        golden: its digest.
+        offline_url: where the offline server listens; ``None`` where the study needs none.
+    """
+
+    study: Study
+    storage: str
+    cache: Path
+    modules: tuple[Module, ...]
+    documents: tuple[tuple[str, str], ...]
+    questions: tuple[Question, ...]
+    golden: str
+    offline_url: str | None = None
+
+    def open_ledger(self) -> Ledger:
+        """The ledger, and the user's modules loaded, in this process."""
+        load_modules(self.modules)
+        return Ledger(open_storage(self.storage))
+
+    def embedder(self, name: str) -> Embedder:
+        """An embedding of the study."""
+        return open_embedder(name, self.study.models.embeddings[name])
+
+    def index_of(self, method: Method, embedding: str) -> dict[str, Any]:
+        """What the index of a method and an embedding depends on."""
+        identity = embedding_identity(self.study.models.embeddings[embedding])
+        return index_inputs(self.documents, method.splitter(), identity)
+
+    @property
+    def offline(self) -> bool:
+        """Whether the judge is an offline model, and so every judged score is."""
+        return isinstance(self.study.models.llms[self.study.models.judge], OfflineChat)
+
+    @cached_property
+    def _judging(self) -> Mapping[str, Any]:
+        models = self.study.models
+        return {
+            "judge": chat_identity(models.llms[models.judge]),
+            "judge_settings": _settings(models.llms[models.judge]),
+            "judge_embedding": embedding_identity(models.embeddings[self.study.judge_embedding]),
+            "metrics": {name: code_digest(find_metric(name).compute) for name in self.study.metrics},
+            "k": self.study.k,
+        }
+
+    def trial_inputs(self, arm: Arm) -> dict[str, Any]:
+        """What an arm's results depend on: its key in the ledger."""
+        from importlib.metadata import version
+
+        method = method_of(arm)
+        llm = self.study.models.llms[arm.llm]
+        return {
+            "method": method.identity(),
+            "index": digest_of(self.index_of(method, arm.embedding)),
+            "llm": chat_identity(llm),
+            "llm_settings": _settings(llm),
+            "prompt": PROMPT_DIGEST,
+            "golden": self.golden,
+            "seed": self.study.seed,
+            "ragas": version("ragas"),
+            **self._judging,
+        }
+
+
+def _settings(model: Any) -> Any:
+    """A chat model's settings that change its answers or their price."""
+    return model.model_dump(mode="json", exclude={"api_key", "timeout", "retries", "base_url"})

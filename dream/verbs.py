@@ -1,0 +1,274 @@
+"""The verbs of a notebook and of the shell: each does one step, and everything before it if need be."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dream.claims import claims_beside
+from dream.cluster.connect import connect
+from dream.corpus import parse_once, read_corpus
+from dream.golden import GoldenDataset
+from dream.ledger import Ledger
+from dream.modules import load_modules, read_modules
+from dream.records import Corpus
+from dream.report.html import write_report
+from dream.retrieval.index import contents_of
+from dream.storage import Folder, open_storage
+from dream.study import OfflineChat, Study
+from dream.study_file import used_models
+from dream.sweep.arms import list_arms
+from dream.sweep.plan import Plan, plan_study
+from dream.sweep.prepare import prepare
+from dream.sweep.progress import Status, Tally, Watcher, ledger_counts, usage_of
+from dream.sweep.result import ArmResult, SweepResult
+from dream.sweep.run import recorded, run_trials, whole
+from dream.sweep.setting import Setting
+from dream.tracking.experiment import Tracked, log_result
+
+DEFAULT_STORAGE = ".dream"
+
+PACKAGES = ("dream-rag", "ray", "llama-index-core", "ragas", "mlflow", "openai", "pypdf", "pandas")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run keeps things: the ledger in a folder or a bucket, pages and caches in a folder.
+
+    Attributes:
+        storage: address of the ledger: a folder, or ``s3://bucket/prefix``.
+        folder: of this machine: reports, the MLflow database, copies of what is in a bucket.
+    """
+
+    storage: str
+    folder: Path
+
+    def report(self, study: str) -> Path:
+        """Where the study's page is written."""
+        return self.folder / study / "report.html"
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where people find a result.
+
+    Attributes:
+        page: the HTML report.
+        tracked: its runs in MLflow.
+    """
+
+    page: Path
+    tracked: Tracked
+
+
+def place(storage: str | None = None) -> Place:
+    """The place at a storage address; DREAM_STORAGE, or ``.dream`` in the current folder, if not given."""
+    address = storage or os.environ.get("DREAM_STORAGE") or DEFAULT_STORAGE
+    opened = open_storage(address)
+    if isinstance(opened, Folder):
+        return Place(opened.url, opened.root)
+    return Place(opened.url, Path(DEFAULT_STORAGE).absolute())
+
+
+def open_ledger(study: Study, storage: str | None = None) -> Ledger:
+    """The ledger at that place, with the study's own modules loaded."""
+    load_modules(read_modules([study.path(path) for path in study.modules]))
+    return Ledger(open_storage(place(storage).storage))
+
+
+def gather_corpus(study: Study, storage: str | None = None, ledger: Ledger | None = None) -> Corpus:
+    """Read the study's documents; files that cannot be read are listed with their reasons."""
+    ledger = ledger or open_ledger(study, storage)
+    return read_corpus(study.path(study.corpus), parse_once(ledger))
+
+
+def build_golden(
+    study: Study,
+    storage: str | None = None,
+    *,
+    ledger: Ledger | None = None,
+    corpus: Corpus | None = None,
+    watcher: Watcher | None = None,
+) -> GoldenDataset:
+    """Load or generate the study's golden dataset, and write it to storage as CSV and Parquet."""
+    from dream.golden import build_golden as build
+
+    ledger = ledger or open_ledger(study, storage)
+    corpus = corpus or gather_corpus(study, ledger=ledger)
+    if study.golden.generate is None:
+        return build(study, corpus, ledger, offline_url=None)
+    connect()
+    with offline_server(study) as url:
+        return build(study, corpus, ledger, offline_url=url, progress=_shown(watcher, "golden", "questions"))
+
+
+def plan(study: Study, golden: GoldenDataset | None = None, storage: str | None = None) -> Plan:
+    """What a run would take and how much of it is done; builds the golden dataset if it is not given."""
+    ledger = open_ledger(study, storage)
+    list_arms(study)  # a mistake in the search space is told before any work
+    corpus = gather_corpus(study, ledger=ledger)
+    golden = golden or build_golden(study, ledger=ledger, corpus=corpus)
+    return plan_study(_setting(study, place(storage), corpus, golden, None), ledger)
+
+
+def run_sweep(
+    study: Study,
+    golden: GoldenDataset | None = None,
+    storage: str | None = None,
+    watcher: Watcher | None = None,
+) -> SweepResult:
+    """Run every arm of the study that has no result yet, and give the results of all.
+
+    Running again is resuming: what is in the ledger is not computed, called or paid for again.
+
+    Args:
+        study: from ``load_study``.
+        golden: from ``build_golden``; built if not given.
+        storage: a folder or ``s3://bucket/prefix`` for the ledger.
+        watcher: is shown the progress.
+
+    Raises:
+        DreamError: the study, its corpus or its storage cannot be used.
+        KeyboardInterrupt: stopped by the user; run again to go on.
+    """
+    started = time.monotonic()
+    where = place(storage)
+    ledger = open_ledger(study, storage)
+    arms = list_arms(study)
+    corpus = gather_corpus(study, ledger=ledger)
+    if watcher:
+        watcher(Status("corpus", len(corpus.documents), len(corpus.documents), "documents"))
+    golden = golden or build_golden(study, ledger=ledger, corpus=corpus, watcher=watcher)
+    setting = _setting(study, where, corpus, golden, None)
+    results = {arm.id: found for arm in arms if (found := recorded(setting, arm, ledger)) and whole(found)}
+    counts: dict[str, float] = {
+        **ledger_counts(ledger),
+        "model_calls": ledger.made["golden"],
+        "dollars": golden.dollars,
+    }
+    for found in results.values():
+        counts["reused"] += sum(found.calls.values())
+    pending = [arm for arm in arms if arm.id not in results]
+    if pending:
+        connect()
+        import ray
+
+        tally: Any = ray.remote(num_cpus=0)(Tally).remote()
+        ray.get(tally.add.remote(counts))
+        with offline_server(study) as url:
+            setting = replace(setting, offline_url=url)
+            failed = prepare(setting, corpus.documents, pending, ledger, tally, watcher)
+            results |= run_trials(setting, pending, ledger, tally, failed, watcher)
+        counts = ray.get(tally.read.remote())
+    return _result(study, corpus, golden, [results[arm.id] for arm in arms], counts, started)
+
+
+def read_results(study: Study, storage: str | None = None) -> SweepResult:
+    """What the ledger holds of the study's results; calls no model. Arms without any say so."""
+    started = time.monotonic()
+    ledger = open_ledger(study, storage)
+    arms = list_arms(study)
+    corpus = gather_corpus(study, ledger=ledger)
+    golden = build_golden(study, ledger=ledger, corpus=corpus)
+    setting = _setting(study, place(storage), corpus, golden, None)
+    results = [recorded(setting, arm, ledger) or ArmResult(arm, error="not run yet") for arm in arms]
+    return _result(study, corpus, golden, results, {}, started)
+
+
+def publish(result: SweepResult, storage: str | None = None, tracking_uri: str | None = None) -> Published:
+    """Write the result's page and bring MLflow up to date.
+
+    Args:
+        result: from ``run_sweep``.
+        storage: as given to ``run_sweep``.
+        tracking_uri: an MLflow server; MLFLOW_TRACKING_URI, or else a database in the folder.
+
+    Raises:
+        DreamError: MLflow cannot be reached; the page is written all the same.
+    """
+    where = place(storage)
+    page = write_report(result, where.report(result.study))
+    study_file = page.with_name("study.yaml")
+    study_file.write_text(result.study_text, encoding="utf-8")
+    files = {"report.html": page, "study.yaml": study_file}
+    # Two runs that end together would make two databases of one file, or two parents of one study.
+    with claims_beside(open_storage(where.folder)).hold("mlflow"):
+        tracked = log_result(
+            result, tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"), files, where.folder
+        )
+    return Published(page, tracked)
+
+
+def _shown(watcher: Watcher | None, stage: str, unit: str) -> Callable[[int, int], None] | None:
+    if watcher is None:
+        return None
+    return lambda done, total: watcher(Status(stage, done, total, unit))
+
+
+@contextmanager
+def offline_server(study: Study) -> Iterator[str | None]:
+    """The offline model server for as long as the block runs, if the study uses an offline model."""
+    used = [study.models.llms[name] for group, name in used_models(study) if group == "llms"]
+    if not any(isinstance(model, OfflineChat) for model in used):
+        yield None
+        return
+    from dream.models.offline import start
+
+    with start() as server:
+        yield server.url
+
+
+def _setting(study: Study, where: Place, corpus: Corpus, golden: GoldenDataset, url: str | None) -> Setting:
+    return Setting(
+        study=study,
+        storage=where.storage,
+        cache=where.folder / "cache",
+        modules=read_modules([study.path(path) for path in study.modules]),
+        documents=contents_of(corpus.documents),
+        questions=golden.questions,
+        golden=golden.digest,
+        offline_url=url,
+    )
+
+
+def _result(
+    study: Study,
+    corpus: Corpus,
+    golden: GoldenDataset,
+    results: Sequence[ArmResult],
+    counts: Mapping[str, float],
+    started: float,
+) -> SweepResult:
+    return SweepResult(
+        study=study.name,
+        objective=study.objective,
+        metrics=tuple(study.metrics),
+        questions=golden.questions,
+        arms=tuple(results),
+        problems=corpus.problems,
+        usage=usage_of(counts, time.monotonic() - started),
+        lineage=_lineage(study, corpus, golden),
+        study_text=study.text,
+    )
+
+
+def _lineage(study: Study, corpus: Corpus, golden: GoldenDataset) -> dict[str, Any]:
+    return {
+        "golden_source": golden.csv_key,
+        "corpus": study.corpus,
+        "corpus_digest": corpus.digest,
+        "documents": len(corpus.documents),
+        "golden_digest": golden.digest,
+        "golden_notes": list(golden.notes),
+        "seed": study.seed,
+        "judge": study.models.judge,
+        "judge_embedding": study.judge_embedding,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }

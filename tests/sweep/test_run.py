@@ -1,0 +1,189 @@
+"""The main job, run as a user runs it: `dream run`, on a real local Ray, against the offline models."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dream.models.offline import Faults, RunningServer, ServerOptions, start
+from tests.servers.mlflow import MlflowServer
+from tests.servers.s3 import S3Server
+from tests.sweep.shell import OFFLINE, SEARCH, dream, numbers, run, served, small_study, started, wait_until
+
+pytestmark = pytest.mark.servers
+
+CALLS_AT_ONCE = 8
+LIMITS = f"limits: {{calls_at_once: {CALLS_AT_ONCE}}}"
+
+
+@pytest.fixture
+def models() -> Iterator[RunningServer]:
+    """Slow enough that a run can be caught in the middle."""
+    with start(ServerOptions(faults=Faults(latency=0.05))) as server:
+        yield server
+
+
+def test_a_study_gives_every_arm_every_score_and_a_second_run_makes_no_call(tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=OFFLINE, search=SEARCH)
+
+    first = run(study, tmp_path / "store")
+
+    assert first.code == 0, first.errors
+    assert first.said["questions"] == 6
+    assert len(first.said["arms"]) == 4
+    for arm in first.said["arms"]:
+        assert arm["offline"] is True
+        assert arm["seconds_p50"] <= arm["seconds_p95"]
+        for name, metric in arm["metrics"].items():
+            assert (metric["scored"], metric["missing"]) == (6, 0), (arm["name"], name)
+            assert -1 <= metric["mean"] <= 1
+    assert first.said["model_calls"] > 0
+    assert first.said["embedded_texts"] > 0
+    assert Path(first.said["report"]).is_file()
+
+    again = run(study, tmp_path / "store")
+
+    assert numbers(again) == numbers(first)
+    assert (again.said["model_calls"], again.said["embedded_texts"]) == (0, 0)
+    assert again.said["reused"] > 0
+    assert again.said["mlflow_run"] == first.said["mlflow_run"]
+
+
+def test_after_kill_9_the_leaderboard_is_the_same_and_only_calls_in_flight_are_paid_twice(
+    tmp_path: Path, models: RunningServer
+) -> None:
+    study = small_study(tmp_path, models=served(models.url), search=SEARCH, more=LIMITS)
+    undisturbed = run(study, tmp_path / "undisturbed")
+    assert undisturbed.code == 0, undisturbed.errors
+    whole = models.calls()
+    assert whole["repeats"] == 0, "one run asked the same thing twice"
+
+    # The same study at another address is other work for the ledger and the server alike.
+    with start(ServerOptions(faults=Faults(latency=0.05))) as other:
+        (tmp_path / "study.yaml").write_text(study.read_text().replace(models.url, other.url))
+        for share in (0.3, 0.7):
+            with started(study, tmp_path / "killed") as process:
+                wait_until(
+                    lambda share=share: other.calls()["chat"] > share * whole["chat"], "half of the calls"
+                )
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        resumed = run(study, tmp_path / "killed")
+        paid = other.calls()
+
+    assert resumed.code == 0, resumed.errors
+    assert numbers(resumed) == numbers(undisturbed)
+    assert paid["repeats"] <= 2 * CALLS_AT_ONCE
+    assert paid["chat"] - paid["repeats"] == whole["chat"]
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, models: RunningServer) -> None:
+    study = small_study(tmp_path, models=served(models.url), search=SEARCH, more=LIMITS)
+
+    with started(study, tmp_path / "store") as process:
+        wait_until(lambda: models.calls()["chat"] > 60, "the first calls")
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert f"dream run {study} --storage {tmp_path / 'store'}" in errors
+    before = models.calls()
+    after = run(study, tmp_path / "store")
+    assert after.code == 0, after.errors
+    assert models.calls()["repeats"] - before["repeats"] <= CALLS_AT_ONCE
+
+
+def test_two_runs_at_once_on_one_ledger_pay_once_and_agree(tmp_path: Path, models: RunningServer) -> None:
+    study = small_study(tmp_path, models=served(models.url), search=SEARCH, more=LIMITS)
+
+    with started(study, tmp_path / "store") as one, started(study, tmp_path / "store") as two:
+        codes = [process.wait(timeout=300) for process in (one, two)]
+
+    assert codes == [0, 0]
+    assert models.calls()["repeats"] == 0
+    assert run(study, tmp_path / "store").said["model_calls"] == 0
+
+
+def test_an_arm_that_fails_leaves_the_others_and_its_reason(tmp_path: Path, models: RunningServer) -> None:
+    broken = '{provider: openai, model: x, base_url: "http://127.0.0.1:9/v1", api_key: null, retries: 0}'
+    study = small_study(
+        tmp_path,
+        models=served(models.url, dead=broken),
+        search="{method: [chunks, sentence_window], llm: [good, dead], embedding: [hashing]}",
+        more=LIMITS,
+    )
+
+    ended = run(study, tmp_path / "store")
+
+    assert ended.code == 1
+    good = [arm for arm in ended.said["arms"] if arm["arm"]["llm"] == "good"]
+    dead = [arm for arm in ended.said["arms"] if arm["arm"]["llm"] == "dead"]
+    assert all(arm["metrics"]["faithfulness"]["scored"] == 6 for arm in good)
+    assert all("cannot be reached" in arm["error"] for arm in dead)
+
+
+def test_on_s3_and_an_mlflow_server_the_numbers_are_those_of_the_laptop(
+    tmp_path: Path, s3: S3Server, mlflow_server: MlflowServer
+) -> None:
+    study = small_study(tmp_path, models=OFFLINE, search=SEARCH)
+    laptop = run(study, tmp_path / "store")
+    bucket = s3.bucket()
+    pushed = dream("corpus", "push", tmp_path / "corpus", f"s3://{bucket}/documents", "--json", cwd=tmp_path,
+                   env=s3.environment())  # fmt: skip
+    assert pushed.said["uploaded"] == 2, pushed.errors
+    study.write_text(study.read_text().replace("corpus: corpus", f"corpus: s3://{bucket}/documents"))
+
+    cluster = {**s3.environment(), "MLFLOW_TRACKING_URI": mlflow_server.url}
+    remote = run(study, f"s3://{bucket}/dream", cluster)
+
+    assert remote.code == 0, remote.errors
+    assert numbers(remote) == numbers(laptop)
+    assert remote.said["mlflow_link"].startswith(mlflow_server.url)
+    again = run(study, f"s3://{bucket}/dream", cluster)
+    assert (again.said["model_calls"], again.said["embedded_texts"]) == (0, 0)
+
+
+def test_a_method_and_a_metric_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        """
+from dream.methods import Method, Search, at_query, method
+from dream.metrics import metric
+from dream.records import Chunk, Span
+
+@method
+class Paragraphs(Method):
+    top_k: int = at_query(3, description="Paragraphs shown.")
+
+    def split(self, document):
+        chunks, start = [], 0
+        for number, text in enumerate(document.text.split("\\n\\n")):
+            chunks.append(Chunk(f"{document.id}#{number}", text, Span(document.id, start, start + len(text))))
+            start += len(text) + 2
+        return [chunk for chunk in chunks if chunk.text.strip()]
+
+    async def retrieve(self, question, search):
+        return await search.nearest(question, self.top_k)
+
+@metric
+def answer_words(answer: str) -> float:
+    return float(len(answer.split()))
+"""
+    )
+    study = small_study(
+        tmp_path,
+        models=OFFLINE,
+        search="{method: [paragraphs], llm: [good], embedding: [hashing], "
+        "knobs: {paragraphs: {top_k: [1, 3]}}}",
+        more="modules: [mine.py]\nmetrics: [answer_words, recall_at_k]\nobjective: recall_at_k",
+    )
+
+    ended = run(study, tmp_path / "store")
+
+    assert ended.code == 0, ended.errors
+    assert {arm["arm"]["top_k"] for arm in ended.said["arms"]} == {1, 3}
+    assert all(arm["metrics"]["answer_words"]["mean"] > 1 for arm in ended.said["arms"])

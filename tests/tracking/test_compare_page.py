@@ -1,0 +1,97 @@
+"""The printed link, opened in a real browser."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dream.tracking.experiment import Tracked, log_result
+from tests.servers.fixtures import missing
+from tests.servers.process import answers, free_port, own_folder, running
+from tests.tracking.results import result
+
+pytestmark = pytest.mark.servers
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+@pytest.fixture
+def browser_page() -> Iterator[Any]:
+    program = shutil.which("chromium")
+    if program is None:
+        missing("no browser: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser.new_page(viewport={"width": 1400, "height": 1000})
+        browser.close()
+
+
+def test_the_link_shows_the_arms_of_a_server(mlflow_server: Any, browser_page: Any, tmp_path: Path) -> None:
+    tracked = log_result(result("seen on a server"), mlflow_server.url, {}, tmp_path)
+    shows_parallel_coordinates(browser_page, tracked.compare_link, tmp_path / "server.png")
+
+
+def test_the_command_serves_the_sqlite_file_and_the_link_shows_its_arms(
+    browser_page: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "a folder"
+    tracked = log_result(result("seen on this machine"), None, {}, folder)
+    port = free_port()  # 5000 may be taken on the machine that runs the tests
+    with serving(tracked, port) as url:
+        link = tracked.compare_link.replace(tracked.uri, url)
+        shows_parallel_coordinates(browser_page, link, tmp_path / "sqlite.png")
+        run = link_to_first_arm(tracked, folder, url)
+        browser_page.goto(f"{run}/artifacts/questions.json")
+        browser_page.get_by_text("What is 0 and 0?").first.wait_for(timeout=30_000)
+        browser_page.screenshot(path=tmp_path / "questions.png")
+
+
+def shows_parallel_coordinates(page: Any, link: str, screenshot: Path) -> None:
+    """Open the link; the plot must be there, with its axes and lines, without a further click."""
+    page.goto(link)
+    page.locator(".parcoords, .js-plotly-plot .parcoords").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(500)  # lines are drawn on a canvas after the axes
+    page.screenshot(path=screenshot)
+    titles = page.locator(".parcoords .axis-title").all_text_contents()
+    assert titles == ["embedding", "llm", "method", "answer_correctness"]  # what differs, and the objective
+    assert page.get_by_text("Comparing 12 Runs from 1 Experiment").is_visible()
+
+
+def link_to_first_arm(tracked: Tracked, folder: Path, url: str) -> str:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    [run] = client.search_runs(
+        [tracked.experiment_id], "attributes.run_name = 'chunks · small · minilm'", max_results=1
+    )
+    return f"{url}/#/experiments/{tracked.experiment_id}/runs/{run.info.run_id}"
+
+
+def serving(tracked: Tracked, port: int) -> Any:
+    """The printed command, as a shell runs it, on another port."""
+    import contextlib
+
+    @contextlib.contextmanager
+    def served() -> Iterator[str]:
+        url = f"http://127.0.0.1:{port}"
+        words = shlex.split(tracked.command.replace("--port 5000", f"--port {port}"))
+        settings = dict(word.split("=", 1) for word in words if re.match(r"[A-Z0-9_]+=", word))
+        command = [word for word in words if not re.match(r"[A-Z0-9_]+=", word)]
+        with (
+            own_folder("pages") as folder,
+            running(command, settings, folder, lambda: answers(f"{url}/health"), seconds=120),
+        ):
+            yield url
+
+    return served()
