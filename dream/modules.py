@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dream.errors import StudyError
+from dream.errors import DreamError, StudyError
+
+PREFIX = "dream_user_"
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,29 @@ class Module:
 
 
 def read_modules(paths: Sequence[str]) -> tuple[Module, ...]:
-    """Read the files that a study names."""
-    return tuple(Module(path, Path(path).read_text(encoding="utf-8")) for path in paths)
+    """Read the files that a study names.
+
+    Raises:
+        StudyError: a file cannot be read.
+    """
+    modules = []
+    for path in paths:
+        try:
+            modules.append(Module(path, Path(path).read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError(f"cannot be read ({error})", path, "give a UTF-8 text file") from None
+    return tuple(modules)
+
+
+def same_file(module: str, other: str) -> bool:
+    """Whether two names of loaded modules are of one file, perhaps before and after it was edited.
+
+    >>> same_file("dream_user_mine_0a1b", "dream_user_mine_2c3d"), same_file("dream_user_mine_0a1b", "json")
+    (True, False)
+    """
+    if module.startswith(PREFIX) and other.startswith(PREFIX):
+        return module.rpartition("_")[0] == other.rpartition("_")[0]
+    return module == other
 
 
 def load_modules(modules: Sequence[Module]) -> None:
@@ -38,7 +61,7 @@ def load_modules(modules: Sequence[Module]) -> None:
     """
     for module in modules:
         digest = hashlib.sha256(module.text.encode()).hexdigest()[:12]
-        name = f"dream_user_{Path(module.path).stem}_{digest}"
+        name = f"{PREFIX}{Path(module.path).stem}_{digest}"
         if name in sys.modules:
             continue
         path = Path(module.path)
@@ -53,11 +76,12 @@ def load_modules(modules: Sequence[Module]) -> None:
         sys.modules[name] = made
         try:
             spec.loader.exec_module(made)
-        except Exception as error:  # a user's file may raise anything  # noqa: BLE001
+        except (Exception, SystemExit) as error:  # a user's file may raise anything  # noqa: BLE001
             del sys.modules[name]
             frames = traceback.extract_tb(error.__traceback__)
             line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), 1)
             if isinstance(error, SyntaxError):
                 line = error.lineno or line
             where = f"{module.path}:{line}"
-            raise StudyError(f"{type(error).__name__}: {error}", where, "mend the file") from None
+            said = str(error) if isinstance(error, DreamError) else f"{type(error).__name__}: {error}"
+            raise StudyError(said, where, "mend the file") from None

@@ -20,6 +20,7 @@ from ragas.testset.persona import generate_personas_from_kg
 
 from dream.errors import DreamError
 from dream.golden.graph import build_graph, owners
+from dream.golden.narrow import narrow
 from dream.golden.plan import Batch
 from dream.golden.synthesizers import synthesizers_for
 from dream.ledger import Ledger
@@ -161,7 +162,7 @@ def _question(sample: Any, kind: str, owner: dict[str, str]) -> dict[str, Any] |
     asked, answer = str(sample.user_input or "").strip(), str(sample.reference or "").strip()
     if not (contexts and asked and answer):
         return None
-    evidence = [[owner.get(context), context] for context in contexts]
+    evidence = [[owner.get(context), piece] for context in contexts for piece in narrow(context, answer)]
     return {"question": asked, "reference": answer, "kind": kind.split()[0], "evidence": evidence}
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from dream.methods.method import Method, Search, at_query, method
 from dream.methods.nodes import chunk_of, chunks_of, locate_pieces, node_of, prepare_llama_index
@@ -40,6 +40,12 @@ class AutoMerging(Method):
         if any(later >= earlier for earlier, later in pairwise(sizes)) or sizes[-1] < 16:
             raise ValueError("chunk_sizes must descend, down to 16 at least, such as [512, 256, 128]")
         return sizes
+
+    @model_validator(mode="after")
+    def _overlap_is_smaller(self) -> AutoMerging:
+        if self.chunk_overlap >= self.chunk_sizes[-1]:
+            raise ValueError(f"chunk_overlap must be below {self.chunk_sizes[-1]}, the smallest chunk size")
+        return self
 
     def split(self, document: Document) -> list[Chunk]:
         """LlamaIndex's HierarchicalNodeParser; every chunk names its parent."""

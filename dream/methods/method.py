@@ -33,6 +33,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from dream.errors import StudyError
+from dream.modules import same_file
 from dream.records import Chunk, Document
 from dream.retrieval.index import Index
 
@@ -114,10 +115,10 @@ def method(cls: type[Method]) -> type[Method]:
         StudyError: another class has that name.
     """
     known = _methods.get(cls.label())
-    if known is not None and known.__module__ != cls.__module__:
-        raise StudyError(
-            f"two methods are named '{cls.label()}'", cls.__module__, "rename one of the classes"
-        )
+    # DREAM's own may not be loaded yet
+    ours = cls.label() in BUILT_IN and not cls.__module__.startswith("dream.methods.")
+    if ours or (known is not None and not same_file(known.__module__, cls.__module__)):
+        raise StudyError(f"two methods are named '{cls.label()}'", cls.__module__, "rename the class")
     _methods[cls.label()] = cls
     return cls
 

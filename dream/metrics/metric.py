@@ -24,6 +24,7 @@ from dream.errors import DreamError, NotApplicable, StudyError
 from dream.ledger import Ledger
 from dream.models.chat import ChatModel
 from dream.models.embedding import Embedder
+from dream.modules import same_file
 from dream.records import Answer, Question, Score
 
 FAMILIES = ("ragas", "retrieval", "text", "cost")
@@ -86,7 +87,7 @@ def metric(compute: Any = None, *, higher_is_better: bool = True) -> Any:
     """Register a function as a metric under its own name.
 
     Raises:
-        StudyError: a parameter is not one of NEEDS.
+        StudyError: a parameter is not one of NEEDS, or another module has a metric of that name.
     """
 
     def register(function: Scorer) -> Scorer:
@@ -96,6 +97,10 @@ def metric(compute: Any = None, *, higher_is_better: bool = True) -> Any:
                 where = f"metric {function.__name__}"
                 raise StudyError(f"it asks for '{need}'", where, f"it may ask for {', '.join(NEEDS)}")
         name = function.__name__
+        known = _metrics.get(name)
+        ours = name in BUILT_IN and not function.__module__.startswith("dream.metrics.")
+        if ours or (known is not None and not same_file(known.compute.__module__, function.__module__)):
+            raise StudyError(f"two metrics are named '{name}'", function.__module__, "rename the function")
         _metrics[name] = Metric(name, function, needs, higher_is_better)
         return function
 
@@ -161,7 +166,11 @@ async def score_answer(metric: Metric, question: Question, answer: Answer, k: in
         return Score(metric.name, reason=str(error))
     except Exception as error:  # noqa: BLE001 - a metric of any author; its failure is a missing score
         return Score(metric.name, reason=f"{type(error).__name__}: {error}"[:500])
-    value, reason = found if isinstance(found, tuple) else (found, "")
-    if value is None or math.isnan(value):
+    value, reason = found if isinstance(found, tuple) and len(found) == 2 else (found, "")
+    try:
+        number = math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        return Score(metric.name, reason=f"the metric gave {value!r}, which is no number"[:500])
+    if not math.isfinite(number):
         return Score(metric.name, reason=str(reason) or "the metric gave no number")
-    return Score(metric.name, float(value), str(reason))
+    return Score(metric.name, number, str(reason))

@@ -99,6 +99,8 @@ def test_generation_end_to_end(tmp_path: Path, server: RunningServer) -> None:
         assert question.origin == "generated" and question.question and question.reference
         assert question.evidence, question.id
         held = "".join(texts[span.document][span.start : span.end] for span in question.evidence)
+        # sentences, which a chunk can hold, and not the whole section that the question was made from
+        assert all(span.end - span.start < 500 for span in question.evidence), question.id
         for piece in question.evidence_text:
             assert "".join(piece.split()) in "".join(held.split())
     assert {span.document for question in golden.questions for span in question.evidence} == {
