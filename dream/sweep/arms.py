@@ -54,6 +54,9 @@ def _axes(study: Study, method: type[Method], knobs: dict[str, Any]) -> dict[str
         if isinstance(value, list) and not _fits(field.annotation, value):
             if not value:
                 raise StudyError("the list of values is empty", where, "give one value at least")
+            for item in value:
+                if value.count(item) > 1:
+                    raise StudyError(f"{item!r} is named twice", where, "name it once")
             axes[knob] = value
         else:
             axes[knob] = [value]

@@ -1,0 +1,1 @@
+"""Programs that measure; each prints what it saw, and one JSON object with ``--json``."""
