@@ -20,7 +20,7 @@ export UV_LINK_MODE := copy
 export UV_COMPILE_BYTECODE := 1
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: help demo mlflow test test-unit check format lock corpus clean
+.PHONY: help demo mlflow test test-unit check format lock corpus pictures clean
 
 help:  ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ lock: $(UV)  ## Pin every dependency anew, with hashes
 
 corpus: $(VENV)/.dev  ## Rebuild the quickstart's PDFs from their sources
 	$(BIN)/python examples/quickstart/build.py
+
+pictures: demo $(VENV)/.dev  ## Take the README's pictures from the real report
+	$(BIN)/python docs/take_pictures.py .dream/quickstart/report.html docs/images
 
 clean:  ## Remove the environment; results in .dream stay
 	rm -rf $(VENV) .tools

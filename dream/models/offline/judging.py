@@ -19,6 +19,10 @@ from dream.models.offline.words import sentences, terms
 USEFUL = 0.5
 """Share of the reference's words, beyond the question's, that a useful context holds."""
 
+_BETWEEN_CLAUSES = re.compile(r"(?<=[;:])\s+|(?<=,)\s+(?=(?:and|but|while|whereas|because|so|which|who)\b)")
+_CLAUSE = 3
+"""Content words that a part of a sentence needs to be a statement of its own."""
+
 _NONCOMMITTAL = re.compile(
     r"\b(?:documents?|contexts?|corpus|texts?|passages?|sources?|pages?|they|it|i|we)"
     r" (?:do not|does not|don[’']t|doesn[’']t|did not|cannot|can[’']t)"
@@ -40,14 +44,25 @@ def is_noncommittal(answer: str) -> bool:
 
 
 def split_statements(data: Mapping[str, Any]) -> dict[str, Any]:
-    """One statement a sentence of the answer, and always at least one.
+    """One statement a clause of the answer, and always at least one.
 
-    >>> split_statements({"question": "?", "answer": "It is fast. It is small."})
-    {'statements': ['It is fast.', 'It is small.']}
+    >>> split_statements({"question": "?", "answer": "It is fast. Ray runs tasks; MLflow keeps all results."})
+    {'statements': ['It is fast.', 'Ray runs tasks;', 'MLflow keeps all results.']}
     """
     answer = str(data.get("answer", ""))
-    said = [one for one in sentences(answer) if terms(one)]
+    said = [one for sentence in sentences(answer) for one in _clauses(sentence) if terms(one)]
     return {"statements": said or [answer.strip() or "No answer was given."]}
+
+
+def _clauses(sentence: str) -> list[str]:
+    """A sentence cut where it goes on to another statement, if both sides say something."""
+    clauses: list[str] = []
+    for piece in _BETWEEN_CLAUSES.split(sentence):
+        if clauses and (len(terms(piece)) < _CLAUSE or len(terms(clauses[-1])) < _CLAUSE):
+            clauses[-1] += f" {piece}"
+        else:
+            clauses.append(piece)
+    return clauses
 
 
 def judge_statements(data: Mapping[str, Any]) -> dict[str, Any]:
