@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import warnings
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,6 +18,9 @@ from rich.console import Console
 from dream.cluster.connect import QUIET
 from dream.errors import DreamError
 from dream.shell import DONE, FAILURES, MISTAKE, STOPPED, print_json, shown_progress
+
+if TYPE_CHECKING:
+    from dream.sweep.result import SweepResult
 
 app = typer.Typer(
     help="Finds the best RAG set-up for your own documents, and says how sure it is.",
@@ -45,7 +49,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 def init(
     path: Annotated[Path, typer.Argument(help="Where to write the study.")] = Path("study.yaml"),
     corpus: Annotated[str, typer.Option(help="Folder of documents, or s3://bucket/prefix.")] = "documents",
-    name: Annotated[str, typer.Option(help="The study's name.")] = "my-study",
+    name: Annotated[
+        str | None, typer.Option(help="The study's name.", show_default="the folder's name")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a commented study file, and its JSON Schema beside it for editors.
@@ -54,19 +60,33 @@ def init(
     """
     from dream.study import Study
 
-    if path.exists():
-        raise DreamError("the file exists already", str(path), "give another name, or remove it")
+    shape = Study.model_json_schema()
+    pattern = shape["properties"]["name"]["pattern"]
+    name = _name_of(path.resolve().parent) if name is None else name
+    if not re.fullmatch(pattern, name):
+        raise DreamError(f"{name!r} cannot name a study", "--name", f"give one that matches {pattern}")
     template = files("dream").joinpath("template.yaml").read_text(encoding="utf-8")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        template.replace("{name}", name).replace("{corpus}", json.dumps(corpus)), encoding="utf-8"
-    )
+    text = template.replace("{name}", json.dumps(name)).replace("{corpus}", json.dumps(corpus))
     schema = path.with_name("study.schema.json")
-    schema.write_text(json.dumps(Study.model_json_schema(), indent=2) + "\n", encoding="utf-8")
+    try:
+        if path.exists():
+            raise DreamError("the file exists already", str(path), "give another name, or remove it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        schema.write_text(json.dumps(shape, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        todo = "name a folder you can write to"
+        raise DreamError(f"cannot be written: {error.strerror}", str(path), todo) from None
     if as_json:
         print_json({"study": str(path), "schema": str(schema)})
     else:
         typer.echo(f"wrote {path} and {schema}; edit the first, then: dream doctor {path}")
+
+
+def _name_of(folder: Path) -> str:
+    """A folder's name as a study may be called."""
+    allowed = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.name).strip("._-")
+    return allowed[:63] or "my-study"
 
 
 @app.command()
@@ -190,15 +210,17 @@ def golden(study: StudyFile, storage: Storage = None, as_json: AsJson = False, q
                 "questions": len(found.questions),
                 "digest": found.digest,
                 "notes": list(found.notes),
+                "failures": list(found.failures),
                 "csv": f"{where}/{found.csv_key}",
                 "parquet": f"{where}/{found.parquet_key}",
             }
         )
-        return
-    for note in found.notes:
-        typer.echo(f"note  {note}")
-    typer.echo(f"{len(found.questions)} questions, digest {found.digest[:12]}")
-    typer.echo(f"written to {where}/{found.csv_key}")
+    else:
+        for note in found.notes:
+            typer.echo(f"note  {note}")
+        typer.echo(f"{len(found.questions)} questions, digest {found.digest[:12]}")
+        typer.echo(f"written to {where}/{found.csv_key}")
+    raise typer.Exit(FAILURES if found.failures else DONE)
 
 
 @app.command()
@@ -210,7 +232,6 @@ def run(study: StudyFile, storage: Storage = None, as_json: AsJson = False, quie
     Example: dream run study.yaml
     """
     from dream import verbs
-    from dream.report.summary import has_failures
     from dream.study_file import load_study
 
     try:
@@ -218,8 +239,7 @@ def run(study: StudyFile, storage: Storage = None, as_json: AsJson = False, quie
             result = verbs.run_sweep(load_study(study), storage=storage, watcher=watcher)
     except KeyboardInterrupt:
         _stopped(study, storage)
-    _publish(result, storage, as_json)
-    raise typer.Exit(FAILURES if has_failures(result) else DONE)
+    raise typer.Exit(_publish(result, storage, as_json))
 
 
 @app.command()
@@ -229,12 +249,10 @@ def report(study: StudyFile, storage: Storage = None, as_json: AsJson = False) -
     Example: dream report study.yaml
     """
     from dream import verbs
-    from dream.report.summary import has_failures
     from dream.study_file import load_study
 
     result = verbs.read_results(load_study(study), storage)
-    _publish(result, storage, as_json)
-    raise typer.Exit(FAILURES if has_failures(result) else DONE)
+    raise typer.Exit(_publish(result, storage, as_json))
 
 
 @models_app.command()
@@ -270,30 +288,50 @@ def serve(
             return
 
 
-def _publish(result: Any, storage: str | None, as_json: bool) -> None:
-    """Leaderboard, page and MLflow, in words or as JSON."""
+def _publish(result: SweepResult, storage: str | None, as_json: bool) -> int:
+    """Leaderboard and page, then MLflow, in words or as JSON; gives the exit code.
+
+    What MLflow cannot take is all the more worth seeing here.
+    """
     from dream import verbs
-    from dream.report.summary import summary_of
+    from dream.report.summary import has_failures, summary_of
+
+    if not as_json:
+        _print_result(result)
+    page = verbs.write_page(result, storage)
+    if not as_json:
+        typer.echo(f"report    {page}")
+    tracked, failure = None, ""
+    try:
+        tracked = verbs.track(result, page, storage)
+    except (DreamError, OSError) as error:
+        failure = str(error)
+    if as_json:
+        mlflow = {
+            "mlflow_run": tracked.run_id if tracked else None,
+            "mlflow_link": tracked.compare_link if tracked else None,
+            "mlflow_error": failure or None,
+        }
+        print_json({**summary_of(result), **mlflow, "report": str(page)})
+    elif tracked:
+        typer.echo(f"mlflow    {tracked.compare_link}")
+        if tracked.command:
+            typer.echo(f"          shown by: {tracked.command}")
+    if failure:
+        typer.echo(f"error: {failure}", err=True)
+    return FAILURES if failure or has_failures(result) else DONE
+
+
+def _print_result(result: SweepResult) -> None:
     from dream.report.terminal import print_leaderboard
 
-    published = verbs.publish(result, storage)
-    tracked = published.tracked
-    if as_json:
-        mlflow = {"mlflow_run": tracked.run_id, "mlflow_link": tracked.compare_link}
-        print_json({**summary_of(result), **mlflow, "report": str(published.page)})
-        return
-    console = Console(highlight=False)
-    print_leaderboard(result, console)
+    print_leaderboard(result, Console(highlight=False))
     used = result.usage
     spent = f", ${used.dollars:,.2f}" if used.dollars else ""
     typer.echo(
         f"this run  {used.model_calls:,} model calls, {used.embedded_texts:,} texts embedded, "
         f"{used.reused:,} reused{spent}, {used.seconds:.0f} s"
     )
-    typer.echo(f"report    {published.page}")
-    typer.echo(f"mlflow    {tracked.compare_link}")
-    if tracked.command:
-        typer.echo(f"          shown by: {tracked.command}")
 
 
 def _stopped(study: Path, storage: str | None) -> None:

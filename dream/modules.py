@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dream.errors import DreamError, StudyError
 
@@ -51,6 +53,32 @@ def same_file(module: str, other: str) -> bool:
     if module.startswith(PREFIX) and other.startswith(PREFIX):
         return module.rpartition("_")[0] == other.rpartition("_")[0]
     return module == other
+
+
+def code_digest(thing: Any, *others: str) -> str:
+    """Hash of the code that makes a class or function what it is: changed code is other work.
+
+    Args:
+        thing: a class or function; the file that defines it counts as a whole.
+        others: names of modules of DREAM that it builds on.
+    """
+    module = inspect.getmodule(thing)
+    name = module.__name__ if module else ""
+    if name.startswith(PREFIX):
+        # The text that was loaded, not what stands in the file by now.
+        source = name
+    else:
+        try:
+            source = inspect.getsource(module if module and name != "__main__" else thing)
+        except (OSError, TypeError):
+            source = repr(thing)
+    texts = [source, *(_source_of(other) for other in others)]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def _source_of(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else module
 
 
 def load_modules(modules: Sequence[Module]) -> None:

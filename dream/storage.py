@@ -18,6 +18,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -192,6 +193,8 @@ class Bucket:
 
         # Path style and checksums "when required": what every S3 server understands.
         config = Config(
+            connect_timeout=5,
+            read_timeout=60,
             s3={"addressing_style": "path"},
             retries={"mode": "standard", "max_attempts": 6},
             max_pool_connections=64,
@@ -202,18 +205,10 @@ class Bucket:
         return boto3.Session().client("s3", config=config)
 
     def _call(self, verb: str, key: str, **arguments: Any) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        where = f"s3://{self.bucket}/{self.prefix}{key}"
-        try:
+        with _in_one_sentence(f"s3://{self.bucket}/{self.prefix}{key}"):
             return getattr(self.client, verb)(
                 Bucket=self.bucket, Key=self.prefix + _checked(key), **arguments
             )
-        except ClientError as error:
-            raise _told(error, where) from None
-        except BotoCoreError as error:
-            # botocore's texts name the endpoint and what is missing, never a secret
-            raise StorageError(str(error), where, "set AWS_ENDPOINT_URL and the AWS_* credentials") from None
 
     def put(self, key: str, data: bytes) -> str:
         """Write by one request, which S3 makes atomic; the hash travels as metadata."""
@@ -223,11 +218,11 @@ class Bucket:
 
     def get(self, key: str, digest: str | None = None) -> bytes:
         """Read; without a digest, the one that was stored with the object is verified."""
+        where = f"s3://{self.bucket}/{self.prefix}{key}"
         answer = self._call("get_object", key)
-        data: bytes = answer["Body"].read()
-        return _verified(
-            data, digest or answer["Metadata"].get("sha256"), f"s3://{self.bucket}/{self.prefix}{key}"
-        )
+        with _in_one_sentence(where):  # the connection may break off while the body arrives
+            data: bytes = answer["Body"].read()
+        return _verified(data, digest or answer["Metadata"].get("sha256"), where)
 
     def exists(self, key: str) -> bool:
         """Ask for the object's head."""
@@ -239,19 +234,20 @@ class Bucket:
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """List by pages of a thousand keys."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        pages = self.client.get_paginator("list_objects_v2")
-        try:
-            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
-                for found in page.get("Contents", ()):
-                    yield StoredObject(found["Key"].removeprefix(self.prefix), found["Size"])
-        except ClientError as error:
-            raise _told(error, f"s3://{self.bucket}/{self.prefix}{prefix}") from None
-        except BotoCoreError as error:
-            raise StorageError(
-                str(error), self.url, "set AWS_ENDPOINT_URL and the AWS_* credentials"
-            ) from None
+        where = f"s3://{self.bucket}/{self.prefix}{prefix}"
+        with _in_one_sentence(where):
+            pages = iter(
+                self.client.get_paginator("list_objects_v2").paginate(
+                    Bucket=self.bucket, Prefix=self.prefix + prefix
+                )
+            )
+        while True:
+            with _in_one_sentence(where):
+                page = next(pages, None)
+            if page is None:
+                return
+            for found in page.get("Contents", ()):
+                yield StoredObject(found["Key"].removeprefix(self.prefix), found["Size"])
 
     def delete(self, key: str) -> None:
         """Remove the object."""
@@ -268,6 +264,22 @@ class Bucket:
 
     def __reduce__(self) -> tuple[Any, ...]:  # Ray sends storages between processes; a client cannot travel
         return (Bucket, (self.bucket, self.prefix.rstrip("/")))
+
+
+@contextmanager
+def _in_one_sentence(where: str) -> Iterator[None]:
+    """Tell what boto3 raises, from making its client to the last byte of a body, as a StorageError."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    todo = "check AWS_ENDPOINT_URL (http://HOST:PORT), AWS_REGION and the AWS_* credentials"
+    try:
+        yield
+    except ClientError as error:
+        raise _told(error, where) from None
+    except (BotoCoreError, ValueError) as error:  # the latter for an endpoint that is no address
+        # botocore's texts name the endpoint and what is missing, never a secret
+        said = " ".join(str(error).split()).rstrip(".")
+        raise StorageError(said, where, todo) from None
 
 
 def _told(error: Any, where: str) -> StorageError:

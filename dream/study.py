@@ -85,8 +85,13 @@ class OpenAIModel(Section):
 class OpenAIChat(OpenAIModel):
     """A chat model behind an OpenAI-compatible URL."""
 
-    temperature: float = Field(0.0, ge=0, le=2, description="0 gives the most repeatable answers.")
+    temperature: float | None = Field(
+        0.0, ge=0, le=2, description="0 gives the most repeatable answers; null for a model that takes none."
+    )
     max_tokens: int = Field(512, ge=1, description="Most tokens of an answer; a judge gets at least 4096.")
+    token_limit: Literal["max_tokens", "max_completion_tokens"] = Field(
+        "max_tokens", description="What the model calls its limit on tokens; OpenAI's newest take the second."
+    )
     send_seed: bool = Field(True, description="Whether to send the study's seed; some servers refuse it.")
 
 
@@ -216,9 +221,24 @@ class Search(Section):
 
 
 class Limits(Section):
-    """How much may happen at once."""
+    """How much may happen at once, how fast, and for how many dollars."""
 
-    calls_at_once: int = Field(32, ge=1, description="Model calls that may be under way at once.")
+    calls_at_once: int = Field(
+        32, ge=1, description="Calls to one provider that may be under way at once, on the whole cluster."
+    )
+    requests_per_minute: int | None = Field(
+        None,
+        ge=1,
+        description="Requests to one provider that may be started in a minute; any number if not given.",
+    )
+    tokens_per_minute: int | None = Field(
+        None, ge=1, description="Tokens of prompts and answers in a minute; any number if not given."
+    )
+    dollars: float | None = Field(
+        None,
+        gt=0,
+        description="Most that all runs of this study together may spend; any amount if not given.",
+    )
     trials_at_once: int | None = Field(
         None, ge=1, description="Trials that run at once; twice the processors if not given."
     )
@@ -245,13 +265,18 @@ class Study(Section):
         min_length=1,
         description="What every answer is scored by.",
     )  # fmt: skip
-    k: int = Field(5, ge=1, description="How many retrieved chunks recall, precision, MRR and nDCG look at.")
+    k: int = Field(
+        4,
+        ge=1,
+        description="How many retrieved chunks recall, precision, MRR and nDCG look at; of an arm that shows "
+        "fewer, those. Keep it at the smallest top_k of the search, to compare methods at the same depth.",
+    )
     objective: str = Field("answer_correctness", description="The metric that orders the leaderboard.")
     modules: list[str] = Field(
         default_factory=list, description="Python files of your own that register methods or metrics."
     )
     seed: int = Field(0, ge=0, description="Sent to the models and used wherever chance comes in.")
-    limits: Limits = Field(default_factory=Limits, description="How much may happen at once.")
+    limits: Limits = Field(default_factory=Limits, description="How much may happen at once, and cost.")
 
     _file: Path | None = PrivateAttr(None)
     _text: str = PrivateAttr("")

@@ -61,13 +61,25 @@ def _parsed(path: Path, text: str) -> yaml.Node:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise _not_yaml(path, error) from None
+    except RecursionError:
+        raise _endless(path) from None
     if not isinstance(tree, yaml.MappingNode):
         raise StudyError("holds no study", path.name, "write one with: dream init")
-    for location, line in _doubled(tree):
+    try:
+        doubled = next(_doubled(tree), None)
+    except RecursionError:
+        raise _endless(path) from None
+    if doubled:
+        location, line = doubled
         raise StudyError(
             "the key stands twice", f"{path.name}:{line} {field_name(location)}", "keep one of them"
         )
     return tree
+
+
+def _endless(path: Path) -> StudyError:
+    what = "is nested too deeply, or an alias stands within its own anchor"
+    return StudyError(what, path.name, "write out what the alias stands for")
 
 
 def _not_yaml(path: Path, error: yaml.YAMLError) -> StudyError:

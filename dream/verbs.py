@@ -17,6 +17,8 @@ from dream.cluster.connect import connect
 from dream.corpus import parse_once, read_corpus
 from dream.golden import GoldenDataset
 from dream.ledger import Ledger
+from dream.models.chat import provider_of
+from dream.models.limits import bounds_of, start_actors
 from dream.modules import load_modules, read_modules
 from dream.records import Corpus
 from dream.report.html import write_report
@@ -109,12 +111,27 @@ def build_golden(
         return build(study, corpus, ledger, offline_url=url, progress=_shown(watcher, "golden", "questions"))
 
 
+def recorded_golden(study: Study, ledger: Ledger, corpus: Corpus) -> GoldenDataset:
+    """The study's golden dataset as its last build left it; calls no model.
+
+    Raises:
+        DreamError: its questions are generated, and not all documents have been asked about yet.
+    """
+    from dream.golden import build_golden as build
+
+    return build(study, corpus, ledger, recorded_only=True)
+
+
 def plan(study: Study, golden: GoldenDataset | None = None, storage: str | None = None) -> Plan:
-    """What a run would take and how much of it is done; builds the golden dataset if it is not given."""
+    """What a run would take and how much of it is done; calls no model.
+
+    Raises:
+        DreamError: the golden dataset is neither given nor built yet.
+    """
     ledger = open_ledger(study, storage)
     list_arms(study)  # a mistake in the search space is told before any work
     corpus = gather_corpus(study, ledger=ledger)
-    golden = golden or build_golden(study, ledger=ledger, corpus=corpus)
+    golden = golden or recorded_golden(study, ledger, corpus)
     return plan_study(_setting(study, place(storage), corpus, golden, None), ledger)
 
 
@@ -161,7 +178,9 @@ def run_sweep(
         import ray
 
         tally: Any = ray.remote(num_cpus=0)(Tally).remote()
-        ray.get(tally.add.remote(counts))
+        tally.add.remote(counts)
+        llms = [study.models.llms[name] for name in {study.models.judge, *(arm.llm for arm in pending)}]
+        start_actors(bounds_of(study, where.storage), map(provider_of, llms))
         with offline_server(study) as url:
             setting = replace(setting, offline_url=url)
             failed = prepare(setting, corpus.documents, pending, ledger, tally, watcher)
@@ -171,12 +190,16 @@ def run_sweep(
 
 
 def read_results(study: Study, storage: str | None = None) -> SweepResult:
-    """What the ledger holds of the study's results; calls no model. Arms without any say so."""
+    """What the ledger holds of the study's results; calls no model. Arms without any say so.
+
+    Raises:
+        DreamError: the golden dataset is not built yet.
+    """
     started = time.monotonic()
     ledger = open_ledger(study, storage)
     arms = list_arms(study)
     corpus = gather_corpus(study, ledger=ledger)
-    golden = build_golden(study, ledger=ledger, corpus=corpus)
+    golden = recorded_golden(study, ledger, corpus)
     setting = _setting(study, place(storage), corpus, golden, None)
     results = [recorded(setting, arm, ledger) or ArmResult(arm, error="not run yet") for arm in arms]
     return _result(study, corpus, golden, results, {}, started)
@@ -193,17 +216,30 @@ def publish(result: SweepResult, storage: str | None = None, tracking_uri: str |
     Raises:
         DreamError: MLflow cannot be reached; the page is written all the same.
     """
+    page = write_page(result, storage)
+    return Published(page, track(result, page, storage, tracking_uri))
+
+
+def write_page(result: SweepResult, storage: str | None = None) -> Path:
+    """Write the result's page into the storage's folder, and give its path.
+
+    Raises:
+        DreamError: it cannot be written there.
+    """
+    return write_report(result, place(storage).report(result.study))
+
+
+def track(
+    result: SweepResult, page: Path, storage: str | None = None, tracking_uri: str | None = None
+) -> Tracked:
+    """Bring MLflow up to date; see ``publish``."""
     where = place(storage)
-    page = write_report(result, where.report(result.study))
     study_file = page.with_name("study.yaml")
     study_file.write_text(result.study_text, encoding="utf-8")
     files = {"report.html": page, "study.yaml": study_file}
     # Two runs that end together would make two databases of one file, or two parents of one study.
     with claims_beside(open_storage(where.folder)).hold("mlflow"):
-        tracked = log_result(
-            result, tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"), files, where.folder
-        )
-    return Published(page, tracked)
+        return log_result(result, tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"), files, where.folder)
 
 
 def _shown(watcher: Watcher | None, stage: str, unit: str) -> Callable[[int, int], None] | None:
@@ -267,6 +303,7 @@ def _lineage(study: Study, corpus: Corpus, golden: GoldenDataset) -> dict[str, A
         "documents": len(corpus.documents),
         "golden_digest": golden.digest,
         "golden_notes": list(golden.notes),
+        "golden_failures": list(golden.failures),
         "seed": study.seed,
         "judge": study.models.judge,
         "judge_embedding": study.judge_embedding,

@@ -39,6 +39,58 @@ def test_init_writes_a_study_that_loads_and_a_schema(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"), [("Our documents, 2024", "Our-documents-2024"), ("2024", "2024"), ("§", "my-study")]
+)
+def test_init_calls_the_study_as_its_folder(tmp_path: Path, folder: str, name: str) -> None:
+    from dream.study_file import load_study
+
+    (tmp_path / folder / "documents").mkdir(parents=True)
+    made = dream("init", cwd=tmp_path / folder)
+    assert made.code == 0, made.errors
+    assert load_study(tmp_path / folder / "study.yaml").name == name
+
+
+def test_init_refuses_what_would_be_no_study_and_places_that_cannot_be_written(tmp_path: Path) -> None:
+    for name in ("a: b", "my study", "", "mine\n"):
+        refused = dream("init", "--name", name, cwd=tmp_path)
+        assert refused.code == 2
+        assert refused.errors.startswith(
+            f"error: --name: {name!r} cannot name a study; give one that matches"
+        )
+        assert refused.errors.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    refused = dream("init", "file/below/study.yaml", cwd=tmp_path)
+    said = "file/below/study.yaml: cannot be written: Not a directory; name a folder you can write to"
+    assert (refused.code, refused.errors) == (2, f"error: {said}\n")
+
+
+def test_a_golden_dataset_that_is_not_built_is_told_and_no_model_is_asked(tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=OFFLINE, search=SEARCH)
+    study.write_text(
+        study.read_text().replace("golden: questions.jsonl", "golden: {generate: {questions: 4}}")
+    )
+    for command in ("plan", "report"):
+        ended = dream(command, study, cwd=tmp_path)
+        said = "error: study.yaml:3 golden: the golden dataset is not built yet; run: dream golden STUDY\n"
+        assert (ended.code, ended.errors) == (2, said)
+
+
+def test_a_failed_mlflow_does_not_hide_the_result(tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=OFFLINE, search=SEARCH)
+    down = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    shown = dream("report", study, cwd=tmp_path, env=down)
+    assert shown.code == 1
+    assert "sentence_window" in shown.said["text"] and "report.html" in shown.said["text"]
+    assert shown.errors.startswith("error: http://127.0.0.1:9: no MLflow server answers")
+    assert shown.errors.count("\n") == 1
+    told = dream("report", study, "--json", cwd=tmp_path, env=down)
+    assert told.code == 1 and len(told.said["arms"]) == 4
+    assert told.said["mlflow_run"] is None and "no MLflow server answers" in told.said["mlflow_error"]
+    assert Path(told.said["report"]).is_file()
+
+
 def test_a_mistake_is_one_sentence_with_its_line_and_no_traceback(tmp_path: Path) -> None:
     study = small_study(tmp_path, models=OFFLINE, search=SEARCH.replace("chunks", "chunkz"))
     for command in ("plan", "run", "report"):

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from dream.errors import MissingObject
 from dream.ledger import STAGES, Ledger, key_of
-from dream.storage import open_storage
+from dream.storage import Folder, open_storage
 
 ROOT = Path(__file__).parents[1]
 
@@ -107,7 +108,12 @@ def test_a_stage_must_be_one_of_the_known():
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda data: data[:-1], lambda data: data[:-2] + b"?}", lambda data: b"", lambda data: b"\x00" * 80],
+    [
+        lambda data: data[:-1],
+        lambda data: data.replace(b"3", b"7"),
+        lambda data: b"",
+        lambda data: b"\x00" * 80,
+    ],
     ids=["truncated", "changed", "emptied", "zeroed"],
 )
 def test_a_damaged_record_is_computed_again_and_said_so(ledger, caplog, damage):
@@ -296,6 +302,38 @@ def hold():
 
 Ledger(open_storage(sys.argv[1])).remember("embed", "a", hold)
 """
+
+
+class Overtaken(Folder):
+    """Somebody else finishes the work between this one's first look and its claim."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.looked = False
+
+    def get(self, key: str, digest: str | None = None) -> bytes:
+        try:
+            return super().get(key, digest)
+        except MissingObject:
+            if not self.looked:
+                self.looked = True
+                Ledger(Folder(self.root)).remember("embed", "a", lambda: "theirs")
+            raise
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ledger: ledger.remember("embed", "a", never),
+        lambda ledger: ledger.remember_many("embed", ["a"], lambda places: [never() for _ in places])[0],
+        lambda ledger: asyncio.run(ledger.remember_call("embed", "a", never)),
+    ],
+    ids=["one", "many", "call"],
+)
+def test_work_that_was_finished_a_moment_ago_is_not_done_again(tmp_path, ask):
+    ledger = Ledger(Overtaken(tmp_path))
+    assert ask(ledger) == "theirs"
+    assert ledger.reused["embed"] == 1 and not ledger.made
 
 
 def test_a_claim_ends_with_its_process_by_kill_9_too(ledger):

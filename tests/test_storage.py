@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -280,6 +281,47 @@ def test_an_endpoint_that_nobody_listens_on_is_told(monkeypatch):
     said = str(told.value)
     assert "s3://b/a" in said and f"127.0.0.1:{port}" in said and "AWS_ENDPOINT_URL" in said
     assert "\n" not in said and "wrong-secret-value" not in said
+
+
+@pytest.fixture
+def somebody(monkeypatch):
+    for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret-value")
+
+
+@pytest.mark.usefixtures("somebody")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("AWS_ENDPOINT_URL", "localhost:9000", "Invalid endpoint: localhost:9000"),
+        ("AWS_PROFILE", "nobody", "The config profile (nobody) could not be found"),
+        ("AWS_DEFAULT_REGION", "not a region", "not a region"),
+    ],
+)
+def test_settings_that_boto_cannot_use_are_one_sentence(monkeypatch, name, value, said):
+    monkeypatch.setenv(name, value)
+    told = message_of("s3://b/x")
+    assert told.count(said) >= 3 and told.count("check AWS_ENDPOINT_URL (http://HOST:PORT)") == 3
+    assert "wrong-secret-value" not in told
+
+
+@pytest.mark.usefixtures("somebody")
+def test_a_connection_that_breaks_off_in_the_body_is_one_sentence(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
+
+        threading.Thread(target=answer, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        with pytest.raises(StorageError) as told:
+            Bucket("b").get("a")
+    assert str(told.value).startswith("s3://b/a: ") and "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("address", ["gs://bucket/x", "http://host/x", "s3://", "s3:///x"])

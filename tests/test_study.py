@@ -68,6 +68,8 @@ MISTAKES = [
     ("name: mine", "name: mine\n? [a]\n: b", "study.yaml:2: is not valid YAML: "),
     ("name: mine", "name: !!python/name:os.system", "study.yaml:1: is not valid YAML: "),
     ("models:", "model:", "study.yaml:4 model: unknown key 'model'; did you mean 'models'? allowed are name"),
+    ("name: mine", "name: &me [*me]", "study.yaml: is nested too deeply, or an alias stands within its own"),
+    ("name: mine", f"name: {'[' * 2000}", "study.yaml: is nested too deeply, or an alias stands within its"),
     ("models:", "\tmodels:", "study.yaml:4: is not valid YAML: found character '\\t'"),
     (
         "provider: offline",

@@ -8,16 +8,21 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from dream.corpus import list_files
 from dream.errors import DreamError
-from dream.models.chat import chat_identity, open_chat
+from dream.models.capacity import Rules
+from dream.models.chat import open_chat
 from dream.models.embedding import open_embedder
+from dream.models.limits import Gate
 from dream.modules import load_modules, read_modules
 from dream.storage import open_storage
 from dream.study import OfflineChat, QuestionFile, Study
 from dream.study_file import used_models
 from dream.sweep.arms import list_arms
+from dream.tracking.address import address_of, without_secrets
+from dream.tracking.reach import reach
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,17 @@ def _check(part: str, look: Callable[[], str]) -> Check:
         return Check(part, True, look())
     except DreamError as error:
         return Check(part, False, str(error))
+    except Exception as error:  # one part that is broken must not hide the others  # noqa: BLE001
+        first = _without_keys(without_secrets(str(error).strip().partition("\n")[0]))
+        return Check(part, False, f"{type(error).__name__}: {first}".rstrip(": "))
+
+
+def _without_keys(text: str) -> str:
+    """The text without the values of environment variables whose names say that they are secret."""
+    for name, value in os.environ.items():
+        if len(value) >= 8 and any(word in name.upper() for word in ("KEY", "TOKEN", "SECRET", "PASSWORD")):
+            text = text.replace(value, f"${{{name}}}")
+    return text
 
 
 def _parts(study: Study, storage: str | None) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -91,10 +107,8 @@ def _chat(study: Study, name: str) -> str:
         return f"offline, style {model.style}; the run starts it"
 
     async def ask() -> str:
-        gate = asyncio.Semaphore(1)
-        chat = open_chat(
-            name, model, seed=study.seed, gate=gate, offline_url=None, identity=chat_identity(model)
-        )
+        gate = Gate(Rules(calls_at_once=1))
+        chat = open_chat(name, model, seed=study.seed, gate=gate, offline_url=None)
         async with chat.client:
             reply = await chat.ask([{"role": "user", "content": "Answer with the word: ready"}])
         return f"{model.model} answered in {reply.seconds:.1f} s"
@@ -111,14 +125,13 @@ def _mlflow() -> str:
     address = os.environ.get("MLFLOW_TRACKING_URI", "")
     if not address:
         return "a database in the storage folder; set MLFLOW_TRACKING_URI to use a server"
-    if not address.startswith("http"):
-        return "a database that MLFLOW_TRACKING_URI names"
+    opened = address_of(address, Path(".dream"))
+    reach(opened)
+    if not opened.store.startswith("http"):
+        return "the database that MLFLOW_TRACKING_URI names can be opened"
     import httpx
 
-    try:
-        answer = httpx.get(f"{address.rstrip('/')}/health", timeout=10)
-    except httpx.HTTPError as error:
-        raise DreamError(f"no answer ({type(error).__name__})", "MLFLOW_TRACKING_URI", "start it") from None
+    answer = httpx.get(f"{opened.store}/health", timeout=10)  # with the password, which some proxies want
     if answer.status_code != 200:
         raise DreamError(f"answered {answer.status_code}", "MLFLOW_TRACKING_URI", "look at its log")
     return "the server answers"

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,14 +19,15 @@ from ragas.run_config import RunConfig
 from ragas.testset import TestsetGenerator
 from ragas.testset.persona import generate_personas_from_kg
 
-from dream.errors import DreamError
+from dream.errors import DreamError, StorageError
 from dream.golden.graph import build_graph, owners
 from dream.golden.narrow import narrow
 from dream.golden.plan import Batch
 from dream.golden.synthesizers import synthesizers_for
 from dream.ledger import Ledger
-from dream.models.chat import chat_identity, open_chat
+from dream.models.chat import open_chat, provider_of
 from dream.models.embedding import open_embedder
+from dream.models.limits import Bounds
 from dream.models.recorded import RecordedEmbedding, RecordedLLM
 from dream.records import digest_of
 from dream.study import Study
@@ -59,7 +61,7 @@ class LoopedLLM(RecordedLLM):
     def __init__(self, *arguments: Any, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(*arguments)
         self._loop = loop
-        self.failures: list[str] = []
+        self.failures: list[Exception] = []
 
     async def agenerate(self, prompt: str, response_model: type[Form]) -> Form:
         """Ask, from whatever event loop; see RecordedLLM."""
@@ -67,7 +69,7 @@ class LoopedLLM(RecordedLLM):
         try:
             return await asyncio.wrap_future(call)
         except Exception as error:
-            self.failures.append(str(error))
+            self.failures.append(error)
             raise
 
 
@@ -76,13 +78,25 @@ class AwaitedEmbedding(RecordedEmbedding):
 
     is_async = True
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.failures: list[Exception] = []
+
+    def embed_texts(self, texts: Sequence[str], **more: Any) -> list[list[float]]:
+        """Vectors of the texts; see RecordedEmbedding."""
+        try:
+            return super().embed_texts(texts, **more)
+        except Exception as error:
+            self.failures.append(error)
+            raise
+
 
 def ask_about(
     study: Study,
     batch: Batch,
     ledger: Ledger,
     offline_url: str | None,
-    calls_at_once: int,
+    bounds: Bounds,
     spent: list[float],
 ) -> list[dict[str, Any]]:
     """Questions about the batch's documents.
@@ -92,7 +106,7 @@ def ask_about(
         batch: documents, and how many questions.
         ledger: records every answer and vector.
         offline_url: where the offline server listens, if the judge is offline.
-        calls_at_once: how many calls may be under way.
+        bounds: calls, rates and dollars that the study allows.
         spent: gets the dollars that the calls cost, whatever happens.
 
     Returns:
@@ -101,21 +115,26 @@ def ask_about(
     Raises:
         DreamError: there is nothing to ask about, or the model failed.
         IncompleteError: some questions failed.
+        StorageError: an answer could not be recorded.
     """
     name = study.models.judge
     model = study.models.llms[name]
     embedder = open_embedder(study.judge_embedding, study.models.embeddings[study.judge_embedding])
     seed = _seed(study, batch)
     with _loop() as loop:
-        gate = asyncio.Semaphore(calls_at_once)
-        identity = chat_identity(model)
-        chat = open_chat(name, model, seed=study.seed, gate=gate, offline_url=offline_url, identity=identity)
+        gate = bounds.gate(provider_of(model))
+        _in(loop, gate.__aenter__())
+        chat = open_chat(name, model, seed=study.seed, gate=gate, offline_url=offline_url)
         llm = LoopedLLM(chat, ledger, "golden", loop=loop)
+        embedding = AwaitedEmbedding(embedder, ledger)
         try:
-            return _ask(batch, llm, AwaitedEmbedding(embedder, ledger), seed, calls_at_once)
+            calls_at_once = bounds.rules.calls_at_once
+            with _ended_by_storage(llm.failures, embedding.failures):
+                return _ask(batch, llm, embedding, seed, calls_at_once)
         finally:
             spent.append(chat.spent)
-            asyncio.run_coroutine_threadsafe(chat.client.close(), loop).result(10)
+            _in(loop, gate.__aexit__())
+            _in(loop, chat.client.close())
 
 
 def _ask(
@@ -147,7 +166,7 @@ def _ask(
         executor.raise_exceptions = False  # one question that fails must not cost the others
         for sample in executor.results():
             if isinstance(sample, float):
-                reason = llm.failures[-1] if llm.failures else "ragas gave no reason"
+                reason = str(llm.failures[-1]) if llm.failures else "ragas gave no reason"
                 failed.append(f"a {synthesizer.name} question: {reason}")
             elif question := _question(sample, synthesizer.name, owner):
                 made.append(question)
@@ -172,6 +191,17 @@ def _without_hop(context: str) -> str:
     return rest if separator and head.startswith("<") and head[1:].isdigit() else context
 
 
+@contextmanager
+def _ended_by_storage(*failures: list[Exception]) -> Iterator[None]:
+    """Raise what the storage raised within the block: ragas makes gaps or other errors of it."""
+    try:
+        yield
+    finally:
+        for failure in chain(*failures):
+            if isinstance(failure, StorageError):
+                raise failure from None
+
+
 def _said(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
@@ -185,6 +215,10 @@ def _seed_chance(seed: int) -> None:
     """Ragas draws from the global generators of both modules."""
     random.seed(seed)
     np.random.seed(seed)
+
+
+def _in(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> None:
+    asyncio.run_coroutine_threadsafe(work, loop).result(30)
 
 
 @contextmanager

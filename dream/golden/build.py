@@ -27,6 +27,7 @@ def build_golden(
     *,
     offline_url: str | None = None,
     progress: Progress | None = None,
+    recorded_only: bool = False,
 ) -> GoldenDataset:
     """Load, generate, join, and store as CSV and Parquet.
 
@@ -39,13 +40,16 @@ def build_golden(
         ledger: records what generating takes; its storage gets the files.
         offline_url: where the offline server listens, if the study's judge is offline.
         progress: called with questions generated and questions expected.
+        recorded_only: generate nothing; take what the last build left in the ledger.
 
     Raises:
         StudyError: a question file is not usable.
-        DreamError: there is no question at all.
+        StorageError: the storage cannot be reached, or is full.
+        DreamError: there is no question at all; or some have yet to be generated and ``recorded_only``.
     """
     raw = _loaded(study)
     notes: list[str] = []
+    failures: tuple[str, ...] = ()
     dollars = 0.0
     if study.golden.generate is not None:
         generated = generate_questions(
@@ -55,10 +59,11 @@ def build_golden(
             ledger,
             offline_url=offline_url,
             progress=progress,
+            recorded_only=recorded_only,
         )
         raw += generated.questions
         notes += generated.notes
-        dollars = generated.dollars
+        failures, dollars = generated.failures, generated.dollars
     named = _with_unique_ids(raw)
     kept, removed = remove_duplicates(named)
     notes += removed
@@ -75,7 +80,7 @@ def build_golden(
         notes += [f"{question.id}: {miss}." for miss in misses]
         questions.append(_made(question, spans))
     found = tuple(questions)
-    golden = GoldenDataset(found, digest_questions(found), tuple(notes), dollars=dollars)
+    golden = GoldenDataset(found, digest_questions(found), tuple(notes), dollars=dollars, failures=failures)
     return write_golden(ledger.storage, study.name, golden)
 
 

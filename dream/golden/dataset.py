@@ -23,6 +23,7 @@ class GoldenDataset:
         questions: in the order of their sources.
         digest: SHA-256 of the questions: the same questions give the same digest anywhere.
         notes: sentences on what was not found, removed, or could not be made.
+        failures: those of the notes that tell of questions that should have been made and were not.
         csv_key: where the CSV file is stored.
         parquet_key: where the Parquet file is stored.
         dollars: what the model calls of the build cost, those from the ledger not counted; 0 when read.
@@ -34,6 +35,7 @@ class GoldenDataset:
     csv_key: str = ""
     parquet_key: str = ""
     dollars: float = 0.0
+    failures: tuple[str, ...] = ()
 
 
 def digest_questions(questions: tuple[Question, ...]) -> str:
@@ -60,6 +62,7 @@ def write_golden(storage: Storage, name: str, golden: GoldenDataset) -> GoldenDa
         "parquet": stored.parquet_key,
         "questions": len(stored.questions),
         "notes": list(stored.notes),
+        "failures": list(stored.failures),
     }
     storage.put(f"golden/{name}/latest.json", json.dumps(pointer, indent=2, ensure_ascii=False).encode())
     return stored
@@ -122,7 +125,9 @@ def _as_parquet(golden: GoldenDataset) -> bytes:
             ("origin", pa.string()),
             ("answerable", pa.bool_()),
         ],
-        metadata={"dream": json.dumps({"digest": golden.digest, "notes": golden.notes})},
+        metadata={
+            "dream": json.dumps({"digest": golden.digest, "notes": golden.notes, "failures": golden.failures})
+        },
     )
     table = pa.Table.from_pylist([to_json(question) for question in golden.questions], schema=schema)
     sink = pa.BufferOutputStream()
@@ -139,7 +144,8 @@ def _from_parquet(data: bytes, key: str, where: str) -> GoldenDataset:
         table = parquet.read_table(pa.BufferReader(data))
         said: Any = json.loads(table.schema.metadata[b"dream"])
         questions = tuple(from_json(Question, row) for row in table.to_pylist())
-        digest, notes = str(said["digest"]), tuple(said["notes"])
+        digest, notes, failures = str(said["digest"]), tuple(said["notes"]), tuple(said["failures"])
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise CorruptObject(f"is damaged ({type(error).__name__})", where, _DAMAGED) from None
-    return GoldenDataset(questions, digest, notes, key.removesuffix("parquet") + "csv", key)
+    csv_key = key.removesuffix("parquet") + "csv"
+    return GoldenDataset(questions, digest, notes, csv_key, key, failures=failures)

@@ -7,19 +7,36 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from dream.errors import DreamError
+from dream.errors import DreamError, StorageError
 from dream.golden.plan import Batch, plan_batches
 from dream.golden.raw import Piece, RawQuestion
 from dream.ledger import Ledger
 from dream.models.chat import chat_identity
 from dream.models.embedding import embedding_identity
+from dream.models.limits import bounds_of
 from dream.records import Document, digest_of
 from dream.study import Generate, Study
 
-# Part of the ledger's key: change it when the same documents would lead to other questions.
-GENERATOR_ID = f"ragas {version('ragas')} dream 1"
+
+def generator_sources() -> list[Path]:
+    """The files of ours that decide which questions the same documents lead to."""
+    package = Path(__file__).parent
+    # what plans and keeps the tasks, or comes after them, does not change what is asked
+    others = {"__init__", "build", "dataset", "duplicates", "generate", "locate", "normal", "shelf"}
+    own = [path for path in sorted(package.glob("*.py")) if path.stem not in others]
+    return [*own, package.parent / "models" / "recorded.py"]
+
+
+def _generator_id() -> str:
+    own = digest_of([[path.name, path.read_text("utf-8")] for path in generator_sources()])
+    return f"ragas {version('ragas')} dream.golden {own[:16]}"
+
+
+GENERATOR_ID = _generator_id()
+"""Version of ragas and a hash of our own sources: part of the ledger's key for what a task made."""
 
 ORIGIN = "generated"
 
@@ -33,11 +50,13 @@ class Generated:
     Attributes:
         questions: in the order of the documents.
         notes: a sentence for each document or task that gave none, or not all.
+        failures: those of the notes that tell of a task that failed.
         dollars: what this run's calls cost; answers from the ledger cost nothing.
     """
 
     questions: tuple[RawQuestion, ...]
     notes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
     dollars: float = 0.0
 
 
@@ -49,12 +68,13 @@ def generate_questions(
     *,
     offline_url: str | None,
     progress: Progress | None = None,
+    recorded_only: bool = False,
 ) -> Generated:
     """Questions about the documents, each task's result recorded in the ledger.
 
-    Whatever goes wrong in a task costs the task's questions and is told in a note. What a failed task
-    has asked is recorded as well, so that running again asks only for what is missing. Ray must have been
-    initialised, unless all tasks are in the ledger.
+    Whatever goes wrong in a task costs the task's questions and is told in a note; only a storage that
+    cannot be used ends the run. What a failed task has asked is recorded as well, so that running again
+    asks only for what is missing. Ray must have been initialised, unless all tasks are in the ledger.
 
     Args:
         study: its judge makes the questions.
@@ -63,14 +83,19 @@ def generate_questions(
         ledger: gets the counts of what the tasks made and reused.
         offline_url: where the offline server listens, if the judge is offline.
         progress: called with questions made and questions expected.
+        recorded_only: run no task; take the last result of a task that failed.
+
+    Raises:
+        DreamError: ``recorded_only``, and a task has not been run.
+        StorageError: the storage cannot be reached, or is full.
     """
     batches, notes = plan_batches(documents, generate.questions, generate.documents_per_task)
     expected = sum(batch.questions for batch in batches)
     results: dict[int, dict[str, Any]] = {}
     for place, batch in enumerate(batches):
-        if (recorded := ledger.find("testset", testset_inputs(study, batch))) is not None:
+        if (found := _recorded(study, batch, ledger, unfinished=recorded_only)) is not None:
             ledger.reused["testset"] += 1
-            results[place] = {"questions": recorded}
+            results[place] = found
 
     def tell() -> None:
         if progress:
@@ -78,23 +103,31 @@ def generate_questions(
 
     tell()
     waiting = {place: batch for place, batch in enumerate(batches) if place not in results}
+    if waiting and recorded_only:
+        raise DreamError(
+            "the golden dataset is not built yet", study.where("golden"), "run: dream golden STUDY"
+        )
     if waiting:
         for place, result in _run(study, waiting, ledger, offline_url):
             results[place] = result
+            if reason := result["reason"]:
+                kept = {"questions": result["questions"], "reason": reason}
+                ledger.record("testset", _unfinished(testset_inputs(study, batches[place])), kept)
             ledger.made.update(result.get("made", {}))
             ledger.reused.update(result.get("reused", {}))
             tell()
     questions: list[RawQuestion] = []
+    failures = []
     for place, batch in enumerate(batches):
         result = results[place]
         names = ", ".join(document.id for document in batch.documents)
         if reason := result.get("reason"):
             number = len(result["questions"])
-            notes.append(f"{names}: {number} of {batch.questions} questions were made: {reason}.")
+            failures.append(f"{names}: {number} of {batch.questions} questions were made: {reason}.")
         # the same question about the same section, which ragas may make twice
         questions += {raw.id: raw for raw in map(_raw, result["questions"])}.values()
     dollars = sum(result.get("dollars", 0.0) for result in results.values())
-    return Generated(tuple(questions), tuple(notes), dollars)
+    return Generated(tuple(questions), (*notes, *failures), tuple(failures), dollars)
 
 
 def testset_inputs(study: Study, batch: Batch) -> dict[str, Any]:
@@ -111,13 +144,28 @@ def testset_inputs(study: Study, batch: Batch) -> dict[str, Any]:
     }
 
 
-def run_task(
-    study: Study, batch: Batch, storage: Any, offline_url: str | None, calls_at_once: int
-) -> dict[str, Any]:
+def _recorded(study: Study, batch: Batch, ledger: Ledger, *, unfinished: bool) -> dict[str, Any] | None:
+    """What the ledger holds of a task: its whole result or, if asked for, the last that was not whole."""
+    inputs = testset_inputs(study, batch)
+    if (questions := ledger.find("testset", inputs)) is not None:
+        return {"questions": questions}
+    found: dict[str, Any] | None = ledger.find("testset", _unfinished(inputs)) if unfinished else None
+    return found
+
+
+def _unfinished(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Where the result of a failed task is kept: a report shows it, the next run tries again."""
+    return {**inputs, "unfinished": True}
+
+
+def run_task(study: Study, batch: Batch, storage: Any, offline_url: str | None) -> dict[str, Any]:
     """What one Ray task does; never raises for what is wrong with its documents or answers.
 
     Returns:
         questions, dollars, the ledger's counts made and reused, and the reason if not all went well.
+
+    Raises:
+        StorageError: nothing can be recorded, so nothing more may be paid for.
     """
     from dream.golden.ask import IncompleteError, ask_about
 
@@ -127,12 +175,14 @@ def run_task(
     reason = ""
 
     def compute() -> Any:
-        return ask_about(study, batch, ledger, offline_url, calls_at_once, spent)
+        return ask_about(study, batch, ledger, offline_url, bounds_of(study, storage.url), spent)
 
     try:
         # ragas draws progress bars for each of its steps, and warns of each embedding
         with contextlib.redirect_stderr(io.StringIO()):
             questions = ledger.remember("testset", testset_inputs(study, batch), compute)
+    except StorageError:
+        raise
     except IncompleteError as incomplete:
         questions, reason = incomplete.made, str(incomplete)
     except Exception as error:  # noqa: BLE001 - the document may upset anything in ragas
@@ -151,14 +201,9 @@ def _run(study: Study, batches: dict[int, Batch], ledger: Ledger, offline_url: s
     """Each batch's place and result, as they are done."""
     import ray
 
-    # a task mostly waits for models, so the study's limit is shared by all that can run at once
-    cluster: Any = ray
-    processors = max(1, int(cluster.cluster_resources().get("CPU", 1)))
-    calls_at_once = max(1, study.limits.calls_at_once // min(processors, len(batches)))
     task = ray.remote(run_task).options(num_cpus=1, max_retries=1)
     places = {
-        task.remote(study, batch, ledger.storage, offline_url, calls_at_once): place
-        for place, batch in batches.items()
+        task.remote(study, batch, ledger.storage, offline_url): place for place, batch in batches.items()
     }
     try:
         while places:
@@ -168,6 +213,8 @@ def _run(study: Study, batches: dict[int, Batch], ledger: Ledger, offline_url: s
                 try:
                     yield place, ray.get(reference)
                 except ray.exceptions.RayError as error:
+                    if isinstance(cause := getattr(error, "cause", None), StorageError):
+                        raise cause from None
                     said = " ".join(str(error).split())[:200]
                     reason = f"its task broke off ({type(error).__name__}: {said})"
                     yield place, {"questions": [], "reason": reason}

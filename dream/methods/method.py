@@ -21,9 +21,7 @@ The name in the study is the class's name in snake case: ``whole_pages``.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -33,7 +31,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from dream.errors import StudyError
-from dream.modules import same_file
+from dream.modules import code_digest, same_file
 from dream.records import Chunk, Document
 from dream.retrieval.index import Index
 
@@ -87,7 +85,7 @@ class Method(BaseModel, ABC):
         return {
             "method": self.label(),
             "knobs": self.model_dump(mode="json"),
-            "code": code_digest(type(self)),
+            "code": code_digest(type(self), "dream.methods.nodes"),
             "llama-index-core": version("llama-index-core"),
         }
 
@@ -147,17 +145,3 @@ def _load_built_in() -> None:
     # Late, because LlamaIndex takes a second to import, which `dream --help` should not pay.
     for name in BUILT_IN:
         importlib.import_module(f"dream.methods.{name}")
-
-
-def code_digest(thing: Any) -> str:
-    """SHA-256 of the source of the module that defines it: changed code is other work."""
-    module = inspect.getmodule(thing)
-    try:
-        source = (
-            inspect.getsource(module)
-            if module and module.__name__ != "__main__"
-            else inspect.getsource(thing)
-        )
-    except (OSError, TypeError):
-        source = repr(thing)
-    return hashlib.sha256(source.encode()).hexdigest()[:16]

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
-from dream.errors import DreamError, NotApplicable, StudyError
+from dream.errors import DreamError, NotApplicable, StorageError, StudyError
 from dream.ledger import Ledger
 from dream.models.chat import ChatModel
 from dream.models.embedding import Embedder
@@ -162,6 +162,8 @@ async def score_answer(metric: Metric, question: Question, answer: Answer, k: in
             found = await found
     except NotApplicable as error:
         return Score(metric.name, reason=str(error), applicable=False)
+    except StorageError:
+        raise  # what cannot be recorded must not be paid for, so the run ends
     except DreamError as error:
         return Score(metric.name, reason=str(error))
     except Exception as error:  # noqa: BLE001 - a metric of any author; its failure is a missing score

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,15 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from dream.errors import ModelError
 from dream.ledger import Ledger
+from dream.models.limits import Gate
 from dream.records import from_json, to_json
 from dream.study import ENVIRONMENT_VARIABLE, OfflineChat, OpenAIChat, OpenAIModel, Prices
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+_DURATION = re.compile(r"(?:([\d.]+)h)?(?:([\d.]+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
+
 Messages = list[dict[str, str]]
 
 TRIES_FOR_JSON = 3
+
+# For what a call will take of a limit on tokens; what it took is known when it ends.
+LETTERS_PER_TOKEN = 4
+USUAL_ANSWER = 150
+
+# What chat formats put around a message, at most.
+TOKENS_OF_A_MESSAGE = 16
+
+
+class CutOff(ModelError):
+    """An answer ended at the limit on its tokens: half an answer is none."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +80,9 @@ class ChatModel:
     prices: Prices
     parameters: dict[str, Any]
     seed: int | None
-    gate: asyncio.Semaphore
+    gate: Gate
     secret: str = field(default="", repr=False)
+    token_limit: str = "max_tokens"
     calls: int = 0
     spent: float = 0.0
 
@@ -80,9 +95,13 @@ class ChatModel:
         import openai
 
         wanted = {**self.parameters, **parameters}
+        if self.token_limit != "max_tokens":
+            wanted[self.token_limit] = wanted.pop("max_tokens")
         if self.seed is not None:
             wanted["seed"] = self.seed + seed
-        async with self.gate:
+        letters = sum(len(message["content"]) for message in messages)
+        most = self._most_dollars(messages, int(wanted[self.token_limit]))
+        async with self.gate.call(most, letters // LETTERS_PER_TOKEN + USUAL_ANSWER) as leave:
             started = time.perf_counter()
             try:
                 answer = await self.client.chat.completions.create(
@@ -93,19 +112,32 @@ class ChatModel:
             except openai.OpenAIError as error:
                 raise told(error, self.name, self.secret) from None
             seconds = time.perf_counter() - started
-        usage = answer.usage
-        text = answer.choices[0].message.content if answer.choices else None
-        reply = Reply(
-            text=text or "",
-            input_tokens=usage.prompt_tokens if usage else 0,
-            output_tokens=usage.completion_tokens if usage else 0,
-            seconds=seconds,
-        )
+            usage = answer.usage
+            choice = answer.choices[0] if answer.choices else None
+            text = choice.message.content if choice else None
+            reply = Reply(
+                text=text or "",
+                input_tokens=usage.prompt_tokens if usage else 0,
+                output_tokens=usage.completion_tokens if usage else 0,
+                seconds=seconds,
+            )
+            leave.took_dollars = reply.dollars(self.prices)
+            leave.took_tokens = reply.input_tokens + reply.output_tokens
         self.calls += 1
-        self.spent += reply.dollars(self.prices)
+        self.spent += leave.took_dollars
+        if choice is not None and choice.finish_reason == "length":
+            limit = wanted.get("max_tokens", wanted.get("max_completion_tokens"))
+            raise CutOff(f"the answer was cut off at max_tokens={limit}", self.name, "raise max_tokens")
+        if choice is not None and choice.finish_reason == "content_filter":
+            raise ModelError("the provider's filter held the answer back", self.name, "look at the question")
         if not reply.text.strip():
             raise ModelError("the model answered with nothing", self.name, "try again, or another model")
         return reply
+
+    def _most_dollars(self, messages: Messages, max_tokens: int) -> float:
+        """More than the call can cost: a token is a byte at least, and an answer ends at its limit."""
+        prompt = sum(len(message["content"].encode()) + TOKENS_OF_A_MESSAGE for message in messages)
+        return Reply("", prompt, max_tokens).dollars(self.prices)
 
     async def ask_once(
         self,
@@ -141,11 +173,13 @@ class ChatModel:
 
         async def compute() -> Any:
             for attempt in range(TRIES_FOR_JSON):
-                reply = await self.ask(messages, seed=repeat + 1000 * attempt, **parameters)
                 try:
+                    reply = await self.ask(messages, seed=repeat + 1000 * attempt, **parameters)
                     if accept:
                         accept(reply.text)
-                except ValueError as error:
+                except (ValueError, CutOff) as error:
+                    if accept is None:
+                        raise
                     complaint = str(error).splitlines()[0]
                     continue
                 return to_json(reply)
@@ -163,9 +197,8 @@ def open_chat(
     model: OpenAIChat | OfflineChat,
     *,
     seed: int,
-    gate: asyncio.Semaphore,
+    gate: Gate,
     offline_url: str | None,
-    identity: dict[str, Any],
 ) -> ChatModel:
     """Connect to a model of the study.
 
@@ -173,28 +206,82 @@ def open_chat(
         name: what the study calls it.
         model: what the study says of it.
         seed: of the study.
-        gate: how many calls may be under way at once, shared by the models of a process.
+        gate: this process's way to the model's provider, shared by all models there.
         offline_url: where the offline server listens, if the study uses it.
-        identity: from ``chat_identity``.
 
     Raises:
         ModelError: its key's environment variable is not set here.
     """
     from openai import AsyncOpenAI
 
+    identity = chat_identity(model)
     if isinstance(model, OfflineChat):
         if offline_url is None:
             raise ModelError("the offline server is not running", name, "start it with: dream models serve")
-        client = AsyncOpenAI(base_url=offline_url, api_key="offline", max_retries=6, timeout=60)
-        parameters: dict[str, Any] = {"temperature": 0.0, "max_tokens": 512}
+        client = AsyncOpenAI(
+            base_url=offline_url, api_key="offline", max_retries=6, timeout=60, http_client=_listening(gate)
+        )
+        parameters: dict[str, Any] = {"temperature": 0.0, "max_tokens": 4096}
         return ChatModel(name, identity, model.style, client, Prices(), parameters, seed, gate)
     key = resolve_key(name, model)
-    client = AsyncOpenAI(
-        base_url=model.base_url, api_key=key or "none", max_retries=model.retries, timeout=model.timeout
-    )
-    parameters = {"temperature": model.temperature, "max_tokens": model.max_tokens}
+    client = open_client(model, key, gate)
+    parameters = {"max_tokens": model.max_tokens}
+    if model.temperature is not None:
+        parameters["temperature"] = model.temperature
     sent = seed if model.send_seed else None
-    return ChatModel(name, identity, model.model, client, model.prices, parameters, sent, gate, key)
+    return ChatModel(
+        name, identity, model.model, client, model.prices, parameters, sent, gate, key, model.token_limit
+    )
+
+
+def open_client(model: OpenAIModel, key: str, gate: Gate) -> AsyncOpenAI:
+    """The OpenAI client: its retries wait with jitter, and as long as Retry-After says."""
+    from openai import AsyncOpenAI
+
+    return AsyncOpenAI(
+        base_url=model.base_url,
+        api_key=key or "none",
+        max_retries=model.retries,
+        timeout=model.timeout,
+        http_client=_listening(gate),
+    )
+
+
+def provider_of(model: OpenAIChat | OfflineChat) -> str:
+    """What a limit holds for: all models at one address."""
+    return "offline" if isinstance(model, OfflineChat) else model.base_url.rstrip("/")
+
+
+def _listening(gate: Gate) -> Any:
+    """An HTTP client that tells the gate of refusals; the retries themselves are the OpenAI client's."""
+    from openai import DefaultAsyncHttpxClient
+
+    async def hear(response: Any) -> None:
+        headers = response.headers
+        if response.status_code == 429:
+            gate.refused(seconds_of(headers.get("retry-after", "")))
+        elif headers.get("x-ratelimit-remaining-requests") == "0":
+            gate.pause(seconds_of(headers.get("x-ratelimit-reset-requests", "")))
+
+    return DefaultAsyncHttpxClient(event_hooks={"response": [hear]})
+
+
+def seconds_of(duration: str) -> float:
+    """Seconds of a Retry-After or rate-limit header, 0 where it says none.
+
+    >>> [seconds_of(text) for text in ("2", "1.5s", "6m0s", "20ms", "1h2m", "Wed, 21 Oct 2026", "")]
+    [2.0, 1.5, 360.0, 0.02, 3720.0, 0.0, 0.0]
+    """
+    try:
+        return float(duration)
+    except ValueError:
+        pass
+    found = _DURATION.fullmatch(duration.strip())
+    if not found or not duration.strip():
+        return 0.0
+    return sum(
+        float(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1, 0.001), strict=True)
+    )
 
 
 def chat_identity(model: OpenAIChat | OfflineChat) -> dict[str, Any]:
@@ -215,6 +302,9 @@ def resolve_key(name: str, model: OpenAIModel) -> str:
     key = os.environ.get(variable, (found.group(2) or "") if found else "")
     if not key:
         raise ModelError(f"the environment variable {variable} is not set", name, f"export {variable}=…")
+    if not key.isascii() or key != key.strip() or not key.isprintable():
+        what = f"the key in {variable} has a blank, a line end or a letter that no key has"
+        raise ModelError(what, name, f"export {variable} anew, the key alone")
     return key
 
 

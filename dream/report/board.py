@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from dream.report.words import dollars_text, score_text, seconds_text, share_text
+from dream.report.words import count_text, dollars_text, score_text, seconds_text, share_text
 from dream.sweep.result import ArmResult, Summary, SweepResult
 
 
@@ -111,6 +112,50 @@ def finding(result: SweepResult) -> str:
         return f"{said} No other arm's interval reaches into its interval."
     whose = "interval of 1 other arm reaches" if near == 1 else f"intervals of {near} other arms reach"
     return f"{said} The {whose} into its interval."
+
+
+def gaps(result: SweepResult) -> list[str]:
+    """What should be there and is not, with the commonest reason; failed arms are told elsewhere.
+
+    >>> from dream.records import Answer, Question, Score
+    >>> from dream.sweep.result import Arm, Row
+    >>> rows = (
+    ...     Row("a", Answer("yes"), (Score("mrr", reason="no vote"),)),
+    ...     Row("b", None, (), "the cap is reached"),
+    ... )
+    >>> arm = ArmResult(Arm("chunks", "small", "minilm"), rows)
+    >>> gaps(SweepResult("s", "mrr", ("mrr",), (), (arm,)))
+    ['1 of 2 answers is missing: the cap is reached', '1 of 1 score of the answers is missing: no vote']
+    """
+    rows = [row for arm in result.arms for row in arm.rows]
+    answered = [row for row in rows if row.answer is not None]
+    scores = [row.score(metric) for row in answered for metric in result.metrics]
+    unanswered = [row.error for row in rows if row.answer is None]
+    unscored = [score.reason for score in scores if score.missing]
+    return [
+        *_missing(unanswered, len(rows), "answer", "answers"),
+        *_missing(unscored, len(scores), "score of the answers", "scores of the answers"),
+    ]
+
+
+def golden_notes(result: SweepResult) -> list[str]:
+    """What is to be said of the golden dataset: first of questions that could not be made, then the rest.
+
+    >>> lineage = {"golden_notes": ["b: removed.", "a: failed."], "golden_failures": ["a: failed."]}
+    >>> golden_notes(SweepResult("s", "mrr", ("mrr",), (), (), lineage=lineage))
+    ['a: failed.', 'b: removed.']
+    """
+    failures = list(result.lineage.get("golden_failures", ()))
+    return [*failures, *(note for note in result.lineage.get("golden_notes", ()) if note not in failures)]
+
+
+def _missing(reasons: list[str], due: int, one: str, many: str) -> list[str]:
+    if not reasons:
+        return []
+    commonest, times = Counter(reasons).most_common(1)[0]
+    said = f"{len(reasons):,} of {count_text(due, one, many)} {'is' if len(reasons) == 1 else 'are'} missing"
+    mostly = "" if times == len(reasons) else "mostly "
+    return [f"{said}: {mostly}{commonest or 'no reason is known'}"]
 
 
 def _top(summaries: list[Summary]) -> float:

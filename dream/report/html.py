@@ -22,6 +22,8 @@ from dream.sweep.result import SweepResult
 # in the order in which the page runs them
 SCRIPTS = ("page.js", "parallel.js", "heatmap.js", "questions.js")
 
+APART = {"golden_notes", "golden_failures"}  # of the lineage: they have a section of their own
+
 
 def write_report(result: SweepResult, path: Path) -> Path:
     """Write the page to ``path``, making its folder, and give the path back.
@@ -66,7 +68,9 @@ def render(result: SweepResult) -> str:
         finding=board.finding(result),
         failed=sum(bool(arm.error) for arm in result.arms),
         offline=[arm for arm in result.arms if arm.offline],
-        lineage=words.flat_text(result.lineage),
+        gaps=board.gaps(result),
+        golden_notes=board.golden_notes(result),
+        lineage=words.flat_text({key: result.lineage[key] for key in result.lineage if key not in APART}),
         words=words,
         # in the same form as the browser hashes the element's text
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

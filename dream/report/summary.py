@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dream.report.board import golden_notes
 from dream.sweep.result import ArmResult, SweepResult
 
 
@@ -21,6 +22,8 @@ def summary_of(result: SweepResult) -> dict[str, Any]:
         "questions": len(result.questions),
         "arms": [_arm(arm, result) for arm in result.ranked()],
         "problems": [{"id": each.id, "kind": each.kind, "reason": each.reason} for each in result.problems],
+        "golden_notes": golden_notes(result),
+        "golden_failures": len(result.lineage.get("golden_failures", ())),
         "model_calls": result.usage.model_calls,
         "embedded_texts": result.usage.embedded_texts,
         "reused": result.usage.reused,
@@ -55,7 +58,7 @@ def _arm(found: ArmResult, result: SweepResult) -> dict[str, Any]:
 
 
 def has_failures(result: SweepResult) -> bool:
-    """Whether an arm failed, or a score is missing."""
-    return any(
+    """Whether an arm failed, a score is missing, or questions could not be made."""
+    return bool(result.lineage.get("golden_failures")) or any(
         arm.error or any(arm.summary(metric).missing for metric in result.metrics) for arm in result.arms
     )

@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dream.report.board import Line, columns, lines
+from dream.report.board import Line, columns, gaps, golden_notes, lines
 from dream.report.words import count_text
 from dream.sweep.result import SweepResult
 
 # the arm's name wraps rather than pushing every metric off the screen
 ARM_WIDTH = 28
 GAP = 2
+
+MOST_NOTES = 3  # of the golden dataset; the page has all
 
 
 def print_leaderboard(result: SweepResult, console: Console) -> None:
@@ -69,13 +71,20 @@ def leaderboard_table(result: SweepResult, width: int = 100, plain: bool = False
 
 
 def notes(result: SweepResult) -> list[Text]:
-    """What stands below the table: failed arms with their reasons, problems of the corpus, offline models."""
+    """What stands below the table: what failed, is missing or was found odd, and offline models."""
     said = []
     for arm in result.ranked():
         if arm.error:
             said.append(
                 Text.assemble(("failed ", "red"), (_clean(arm.arm.name), "bold"), f": {_clean(arm.error)}")
             )
+    said += [Text(f"partial: {_clean(gap)}", style="yellow") for gap in gaps(result)]
+    if told := golden_notes(result):
+        style = "yellow" if result.lineage.get("golden_failures") else "dim"
+        said.append(Text(f"golden dataset: {count_text(len(told), 'note')}", style=style))
+        said += [Text(f"  {_clean(note)}", style=style) for note in told[:MOST_NOTES]]
+        if len(told) > MOST_NOTES:
+            said.append(Text(f"  and {len(told) - MOST_NOTES:,} more, in the report", style=style))
     if result.problems:
         kinds = Counter(problem.kind for problem in result.problems)
         listed = ", ".join(f"{number} {_clean(kind)}" for kind, number in sorted(kinds.items()))

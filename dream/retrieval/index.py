@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from dream.errors import StorageError
 from dream.ledger import Ledger, key_of
 from dream.models.embedding import Embedder, Vectors, embed_document, pack
 from dream.records import Chunk, Document, digest_of, from_json, to_json
@@ -95,6 +96,11 @@ def build_index(
     inputs = index_inputs(contents_of(documents), splitter, embedder.identity)
     name = key_of("index", inputs).rpartition("/")[2][:24]
 
+    found = ledger.find("index", inputs)
+    if found is not None and _files_are_whole(ledger.storage, found):
+        ledger.reused["index"] += 1
+        return name
+
     def compute() -> Any:
         chunks: list[Chunk] = []
         vectors: list[Vectors] = []
@@ -113,8 +119,22 @@ def build_index(
             "vectors": ledger.storage.put(f"index/{name}/vectors.npy", pack(matrix)),
         }
 
-    ledger.remember("index", inputs, compute)
+    if found is None:
+        ledger.remember("index", inputs, compute)
+    else:  # its files were damaged or removed: made again under the same name
+        ledger.record("index", inputs, compute())
     return name
+
+
+def index_is_whole(ledger: Ledger, inputs: Any) -> bool:
+    """Whether the index for these inputs was built and its files are as they were written."""
+    found = ledger.find("index", inputs)
+    return found is not None and _files_are_whole(ledger.storage, found)
+
+
+def _files_are_whole(storage: Storage, found: dict[str, str]) -> bool:
+    files = {"chunks": "chunks.json", "vectors": "vectors.npy"}
+    return all(storage.digest(f"index/{found['name']}/{file}") == found[part] for part, file in files.items())
 
 
 def _split_once(
@@ -149,7 +169,7 @@ def open_index(ledger: Ledger, inputs: Any, cache: Path) -> Index:
     """
     found = ledger.find("index", inputs)
     if found is None:
-        raise LookupError("the index was not built")
+        raise StorageError("the index was not built", "ledger", "run again")
     name = found["name"]
     chunks = [
         from_json(Chunk, chunk)

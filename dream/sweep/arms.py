@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from dream.errors import DreamError, StudyError
 from dream.methods import Method, find_method, method_names
 from dream.metrics import find_metric, metric_names
+from dream.records import digest_of
 from dream.study import Study
 from dream.sweep.result import Arm
 
@@ -33,8 +34,16 @@ def list_arms(study: Study) -> list[Arm]:
         for values in product(*axes.values()):
             knobs = _checked(study, method, dict(zip(axes, values, strict=True)))
             for llm, embedding in product(study.search.llm, study.search.embedding):
-                arms.append(Arm(method, llm, embedding, knobs, searched))
+                models = _models(study, llm, embedding)
+                arms.append(Arm(method, llm, embedding, knobs, searched, models))
     return arms
+
+
+def _models(study: Study, llm: str, embedding: str) -> str:
+    """Digest of what two names of models stand for; how patiently they are called does not matter."""
+    patience = {"api_key", "timeout", "retries"}
+    chosen = (study.models.llms[llm], study.models.embeddings[embedding])
+    return digest_of([model.model_dump(mode="json", exclude=patience) for model in chosen])[:12]
 
 
 def method_of(arm: Arm) -> Method:

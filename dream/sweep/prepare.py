@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from dream.errors import DreamError
 from dream.ledger import Ledger
 from dream.models.embedding import embed_texts
 from dream.records import Document, digest_of
-from dream.retrieval.index import build_index
+from dream.retrieval.index import build_index, index_is_whole
 from dream.sweep.arms import method_of
 from dream.sweep.progress import Watcher, ledger_counts, watched
 from dream.sweep.result import Arm
@@ -45,8 +44,8 @@ def distinct_indexes(setting: Setting, arms: Sequence[Arm]) -> list[IndexTask]:
 
 
 def missing_indexes(setting: Setting, arms: Sequence[Arm], ledger: Ledger) -> list[IndexTask]:
-    """Those that the ledger does not hold yet."""
-    return [task for task in distinct_indexes(setting, arms) if not ledger.holds("index", task.inputs)]
+    """Those that are not built yet, or whose files are damaged."""
+    return [task for task in distinct_indexes(setting, arms) if not index_is_whole(ledger, task.inputs)]
 
 
 def prepare(
@@ -107,11 +106,13 @@ def _outcome(reference: ObjectRef[None]) -> str:
 def _build(setting: Setting, task: IndexTask, documents: tuple[Document, ...], tally: Any) -> None:
     ledger = setting.open_ledger()
     method = method_of(task.arm)
-    build_index(ledger, documents, method.splitter(), method.split, setting.embedder(task.arm.embedding))
-    tally.add.remote(Counter({**ledger_counts(ledger), "indexes": 1}))
+    embedder = setting.embedder(task.arm.embedding)
+    build_index(ledger, documents, method.splitter(), method.split, embedder)
+    tally.add.remote({**ledger_counts(ledger), "dollars": embedder.meter.dollars, "indexes": 1})
 
 
 def _embed_questions(setting: Setting, embedding: str, tally: Any) -> None:
     ledger = setting.open_ledger()
-    embed_texts(ledger, setting.embedder(embedding), [question.question for question in setting.questions])
-    tally.add.remote(ledger_counts(ledger))
+    embedder = setting.embedder(embedding)
+    embed_texts(ledger, embedder, [question.question for question in setting.questions])
+    tally.add.remote({**ledger_counts(ledger), "dollars": embedder.meter.dollars})

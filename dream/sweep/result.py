@@ -22,6 +22,9 @@ class Arm:
         llm: name, in the study, of the model that answers.
         embedding: name, in the study, of the embedding that retrieves.
         knobs: the method's settings, each with its value, whether searched or not.
+        searched: those knobs that differ between the arms.
+        models: digest of what the names of LLM and embedding stand for, so that another model under an
+            old name is another arm.
 
     >>> Arm("chunks", "small", "minilm", {"top_k": 4}).name
     'chunks · small · minilm'
@@ -32,6 +35,7 @@ class Arm:
     embedding: str
     knobs: Mapping[str, Any] = field(default_factory=dict)
     searched: tuple[str, ...] = ()
+    models: str = ""
 
     @property
     def name(self) -> str:
@@ -42,7 +46,7 @@ class Arm:
     @property
     def id(self) -> str:
         """Short and stable, for file names and links."""
-        return digest_of([self.method, self.llm, self.embedding, dict(self.knobs)])[:12]
+        return digest_of([self.method, self.llm, self.embedding, dict(self.knobs), self.models])[:12]
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -184,12 +188,16 @@ class SweepResult:
     study_text: str = ""
 
     def ranked(self) -> list[ArmResult]:
-        """The arms, best mean of the objective first, failed arms last; ties in search order."""
-        means = {arm.arm.id: arm.summary(self.objective).mean for arm in self.arms}
+        """The arms, best mean of the objective first; ties in search order.
 
-        def place(arm: ArmResult) -> tuple[bool, float]:
-            mean = means[arm.arm.id]
-            return (mean is None, -(mean or 0.0))
+        An arm that lacks scores may only have answered what is easy: it comes after all that are whole,
+        and one without any score comes last.
+        """
+        found = {arm.arm.id: arm.summary(self.objective) for arm in self.arms}
+
+        def place(arm: ArmResult) -> tuple[bool, bool, float]:
+            summary = found[arm.arm.id]
+            return (summary.mean is None, summary.missing > 0, -(summary.mean or 0.0))
 
         return sorted(self.arms, key=place)
 

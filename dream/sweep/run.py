@@ -8,8 +8,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dream.errors import DreamError
+from dream.errors import DreamError, StorageError
 from dream.ledger import Ledger
+from dream.models.limits import bounds_of
 from dream.records import digest_of, from_json, to_json
 from dream.sweep.arms import method_of
 from dream.sweep.progress import Reporter, Watcher, watched
@@ -46,6 +47,7 @@ def run_trials(
     An arm that fails has a result with the reason; the others are not touched by it.
 
     Raises:
+        StorageError: the ledger cannot be written any more; what was recorded is kept.
         KeyboardInterrupt: the user stopped the run; what was finished is in the ledger.
     """
     results: dict[str, ArmResult] = {}
@@ -72,9 +74,8 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
 
     processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
     at_once = min(len(arms), setting.study.limits.trials_at_once or max(2, processors))
-    calls = max(1, setting.study.limits.calls_at_once // at_once)
     trainable = tune.with_resources(
-        tune.with_parameters(_trial, setting=setting, tally=tally, calls_at_once=calls),
+        tune.with_parameters(_trial, setting=setting, tally=tally),
         # A trial waits for models: it takes a share of a processor, so that all may run at once.
         {"cpu": min(1.0, processors / at_once)},
     )
@@ -99,6 +100,8 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
         if outcome.error is not None:
             told.add(arm.id)
             reasons[arm.id] = str(outcome.error).strip().splitlines()[-1]
+        elif metrics.get("storage_lost"):
+            raise StorageError(str(metrics["broken"]))
         elif "questions" in metrics:
             told.add(arm.id)
             if metrics.get("broken"):
@@ -108,13 +111,14 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
     return reasons
 
 
-def _trial(config: dict[str, Any], setting: Setting, tally: Any, calls_at_once: int) -> None:
+def _trial(config: dict[str, Any], setting: Setting, tally: Any) -> None:
     """One Ray Tune trial; its results go to the ledger, Tune hears the means only."""
     from ray import tune
 
     logging.getLogger("httpx").setLevel(logging.WARNING)
     arm = from_json(Arm, config["arm"])
     ledger = setting.open_ledger()
+    inputs = setting.trial_inputs(arm)
     reporter = Reporter(tally)
     totals: dict[str, float] = {}
 
@@ -123,14 +127,16 @@ def _trial(config: dict[str, Any], setting: Setting, tally: Any, calls_at_once: 
         reporter.tell(sums)
 
     try:
-        result = asyncio.run(run_arm(setting, arm, ledger, calls_at_once, tell))
+        bounds = bounds_of(setting.study, setting.storage)
+        result = asyncio.run(run_arm(setting, arm, ledger, bounds, tell))
+        ledger.record("trial", inputs, {**to_json(result), "arm": None})
     except DreamError as broken:
-        tune.report({"questions": 0, "broken": str(broken)})
+        lost = isinstance(broken, StorageError)
+        tune.report({"questions": 0, "broken": str(broken), "storage_lost": lost})
         return
     finally:
         with contextlib.suppress(Exception):
             reporter.tell(totals, now=True)
-    ledger.record("trial", setting.trial_inputs(arm), {**to_json(result), "arm": None})
     means = {name: result.summary(name).mean for name in setting.study.metrics}
     tune.report(
         {"questions": len(result.rows), **{name: mean for name, mean in means.items() if mean is not None}}

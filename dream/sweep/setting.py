@@ -10,12 +10,12 @@ from typing import Any
 
 from dream.ledger import Ledger
 from dream.methods import Method
-from dream.methods.method import code_digest
 from dream.methods.prompt import PROMPT_DIGEST
 from dream.metrics import find_metric
 from dream.models.chat import chat_identity
 from dream.models.embedding import Embedder, embedding_identity, open_embedder
-from dream.modules import Module, load_modules
+from dream.models.limits import bounds_of
+from dream.modules import Module, code_digest, load_modules
 from dream.records import Question, digest_of
 from dream.retrieval.index import index_inputs
 from dream.storage import open_storage
@@ -55,7 +55,8 @@ class Setting:
 
     def embedder(self, name: str) -> Embedder:
         """An embedding of the study."""
-        return open_embedder(name, self.study.models.embeddings[name])
+        bounds = bounds_of(self.study, self.storage)
+        return open_embedder(name, self.study.models.embeddings[name], bounds)
 
     def index_of(self, method: Method, embedding: str) -> dict[str, Any]:
         """What the index of a method and an embedding depends on."""
@@ -90,6 +91,9 @@ class Setting:
             "llm": chat_identity(llm),
             "llm_settings": _settings(llm),
             "prompt": PROMPT_DIGEST,
+            "code": code_digest(
+                Setting, "dream.sweep.trial", "dream.models.recorded", "dream.metrics.metric"
+            ),
             "golden": self.golden,
             "seed": self.study.seed,
             "ragas": version("ragas"),

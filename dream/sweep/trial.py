@@ -1,7 +1,7 @@
 """One arm over the golden dataset: retrieve, generate, judge, each question on its own.
 
-A trial is a wait for models: all its questions are under way at once, as far as its share of
-``limits.calls_at_once`` goes. Whatever is finished is in the ledger, so a trial that is run again only
+A trial is a wait for models: all its questions are under way at once, as far as the
+study's limits go. Whatever is finished is in the ledger, so a trial that is run again only
 does what is missing.
 """
 
@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from dream.errors import DreamError
+from dream.errors import DreamError, StorageError
 from dream.ledger import Ledger
 from dream.methods import Method
 from dream.methods.prompt import answer_prompt
 from dream.metrics import Judge, find_metric, score_answer
-from dream.models.chat import ChatModel, chat_identity, open_chat
+from dream.models.chat import ChatModel, open_chat, provider_of
 from dream.models.embedding import Embedder, embed_texts
+from dream.models.limits import Bounds, Gate
 from dream.records import Answer, Chunk, Question, Score, from_json, to_json
 from dream.retrieval.index import Index, open_index
 from dream.study import OfflineChat
@@ -28,8 +30,8 @@ from dream.sweep.progress import ledger_counts
 from dream.sweep.result import Arm, ArmResult, Row
 from dream.sweep.setting import Setting
 
-# An arm whose first answers all fail is broken, not unlucky; the rest would only cost time.
-FAILURES_THAT_END_AN_ARM = 5
+# An arm in which questions from all over the golden dataset fail is broken; the rest would only cost time.
+PROBES = 5
 
 Telling = Callable[[Mapping[str, float]], None]
 
@@ -52,62 +54,71 @@ class BrokenArm(DreamError):
     """Nothing of an arm works; holds the reason of its first failure."""
 
 
-async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, calls_at_once: int, tell: Telling) -> ArmResult:
+async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, tell: Telling) -> ArmResult:
     """Answer and score every question with one arm.
 
     Args:
         setting: the study and its golden dataset.
         arm: what to try.
         ledger: open in this process.
-        calls_at_once: model calls that this arm may have under way.
+        bounds: calls, rates and dollars that the study allows.
         tell: is called with the sums so far whenever a question is done.
 
     Raises:
-        BrokenArm: the first answers all failed.
+        BrokenArm: questions from all over the golden dataset failed.
+        StorageError: the ledger cannot be written any more.
     """
-    gate = asyncio.Semaphore(calls_at_once)
-    chat = _chat(setting, arm.llm, gate)
-    judging = _chat(setting, setting.study.models.judge, gate)
-    judge = Judge(judging, setting.embedder(setting.study.judge_embedding), ledger)
+    names = (arm.llm, setting.study.models.judge)
+    providers = {name: provider_of(setting.study.models.llms[name]) for name in names}
+    gates = {provider: bounds.gate(provider) for provider in providers.values()}
+    chat, judging = (_chat(setting, name, gates[providers[name]]) for name in names)
+    comparing, embedder = (setting.embedder(each) for each in (setting.study.judge_embedding, arm.embedding))
+    judge = Judge(judging, comparing, ledger)
     method = method_of(arm)
     index = open_index(ledger, setting.index_of(method, arm.embedding), setting.cache)
-    search = IndexSearch(index, setting.embedder(arm.embedding), ledger)
-    answered = _Answered()
+    search = IndexSearch(index, embedder, ledger)
     rows: dict[str, Row] = {}
     # Enough questions under way that the gate is always full, few enough that answers come in order.
-    places = asyncio.Semaphore(2 * calls_at_once)
+    places = asyncio.Semaphore(2 * bounds.rules.calls_at_once)
 
     async def one(question: Question) -> None:
         async with places:
-            row = await _row(setting, question, method, search, chat, judge, answered)
+            row = await _row(setting, question, method, search, chat, judge)
         rows[question.id] = row
-        tell(_totals(ledger, (chat, judging), len(rows)))
+        spent = chat.spent + judging.spent + comparing.meter.dollars + embedder.meter.dollars
+        calls = {"model_calls": chat.calls + judging.calls, "dollars": spent, "questions": len(rows)}
+        tell({**ledger_counts(ledger), **calls})
 
     try:
-        async with asyncio.TaskGroup() as tasks:
-            for question in setting.questions:
-                tasks.create_task(one(question))
-    except* BrokenArm as broken:
-        raise broken.exceptions[0] from None
-    finally:
-        await chat.client.close()
-        await judging.client.close()
+        async with AsyncExitStack() as opened:
+            for gate in gates.values():
+                await opened.enter_async_context(gate)
+            for model in (chat, judging):
+                await opened.enter_async_context(model.client)
+            probes, others = _probes(setting.questions)
+            await _all(one, probes)
+            if all(row.error for row in rows.values()):
+                raise BrokenArm(rows[probes[0].id].error)
+            await _all(one, others)
+    except* StorageError as unusable:
+        raise unusable.exceptions[0] from None
     offline = setting.offline or isinstance(setting.study.models.llms[arm.llm], OfflineChat)
     counts = {stage: ledger.made[stage] + ledger.reused[stage] for stage in ("generate", "judge")}
     return ArmResult(arm, tuple(rows[question.id] for question in setting.questions), "", offline, counts)
 
 
-def _totals(ledger: Ledger, chats: tuple[ChatModel, ...], questions: int) -> dict[str, float]:
-    calls = {"model_calls": sum(chat.calls for chat in chats), "dollars": sum(chat.spent for chat in chats)}
-    return {**ledger_counts(ledger), **calls, "questions": questions}
+async def _all(one: Callable[[Question], Coroutine[Any, Any, None]], questions: Sequence[Question]) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for question in questions:
+            tasks.create_task(one(question))
 
 
-@dataclass
-class _Answered:
-    """How the arm's answers went so far."""
-
-    well: int = 0
-    badly: int = 0
+def _probes(questions: Sequence[Question]) -> tuple[list[Question], list[Question]]:
+    """A few questions from all over the golden dataset, and the others."""
+    step = max(1, len(questions) // PROBES)
+    probes = list(questions[::step][:PROBES])
+    chosen = {question.id for question in probes}
+    return probes, [question for question in questions if question.id not in chosen]
 
 
 async def _row(
@@ -117,23 +128,24 @@ async def _row(
     search: IndexSearch,
     chat: ChatModel,
     judge: Judge,
-    answered: _Answered,
 ) -> Row:
     try:
         answer = await _answer(setting, question, method, search, chat)
-        answered.well += 1
+    except StorageError:
+        raise  # what cannot be recorded must not be paid for
     except Exception as error:  # noqa: BLE001 - a user's method may raise anything; the row keeps the reason
         reason = str(error) if isinstance(error, DreamError) else f"{type(error).__name__}: {error}"
-        answered.badly += 1
-        if not answered.well and answered.badly >= min(FAILURES_THAT_END_AN_ARM, len(setting.questions)):
-            raise BrokenArm(reason) from None
-        failed = tuple(Score(name, reason=f"no answer: {reason}") for name in setting.study.metrics)
-        return Row(question.id, None, failed, reason)
+        return _unanswered(setting, question, reason)
     metrics = [find_metric(name) for name in setting.study.metrics]
     scores = await asyncio.gather(
         *(score_answer(metric, question, answer, setting.study.k, judge) for metric in metrics)
     )
     return Row(question.id, answer, tuple(scores))
+
+
+def _unanswered(setting: Setting, question: Question, reason: str) -> Row:
+    scores = tuple(Score(name, reason=f"no answer: {reason}") for name in setting.study.metrics)
+    return Row(question.id, None, scores, reason)
 
 
 async def _answer(
@@ -157,13 +169,11 @@ async def _answer(
         input_tokens=reply.input_tokens,
         output_tokens=reply.output_tokens,
         dollars=reply.dollars(chat.prices),
+        # as measured among all that was under way at the time; what a user waits for alone is less
         seconds=retrieved["seconds"] + reply.seconds,
     )
 
 
-def _chat(setting: Setting, name: str, gate: asyncio.Semaphore) -> ChatModel:
+def _chat(setting: Setting, name: str, gate: Gate) -> ChatModel:
     model = setting.study.models.llms[name]
-    identity = chat_identity(model)
-    return open_chat(
-        name, model, seed=setting.study.seed, gate=gate, offline_url=setting.offline_url, identity=identity
-    )
+    return open_chat(name, model, seed=setting.study.seed, gate=gate, offline_url=setting.offline_url)

@@ -42,7 +42,7 @@ def address_of(tracking_uri: str | None, folder: Path) -> Address:
         folder: where ``mlflow.db`` and the artifacts go if no URI is given; made if it is missing.
 
     Raises:
-        DreamError: the URI is of a kind that cannot be used.
+        DreamError: the URI is of a kind that cannot be used, or the folder cannot be made.
 
     >>> address_of("https://me:secret@mlflow.example/", Path("."))
     Address(pages='https://mlflow.example', artifacts=None, command='')
@@ -53,7 +53,13 @@ def address_of(tracking_uri: str | None, folder: Path) -> Address:
         return Address(tracking_uri.rstrip("/"), without_secrets(tracking_uri).rstrip("/"))
     if tracking_uri.startswith("sqlite:///"):
         database = Path(tracking_uri.removeprefix("sqlite:///")).absolute()
-        database.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            database.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            todo = "name a folder you can write to"
+            raise DreamError(
+                f"the folder cannot be made: {error.strerror}", str(database.parent), todo
+            ) from None
         store = f"sqlite:///{database}"
         artifacts = database.parent / "mlartifacts"
         return Address(store, LOCAL_PAGES, artifacts.as_uri(), _serve(shlex.quote(store), artifacts))

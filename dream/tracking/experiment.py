@@ -12,11 +12,8 @@ import contextlib
 import logging
 import math
 import os
-import ssl
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +25,7 @@ from dream.records import digest_of
 from dream.sweep.result import SweepResult
 from dream.tracking.address import Address, address_of, compare_link, without_secrets
 from dream.tracking.content import Content, content_of_arm, content_of_study, to_json_all
+from dream.tracking.reach import reach
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,7 +74,7 @@ def log_result(
         if not file.is_file():
             raise DreamError(f"{file} is no file", where=f"artifact {name}", todo="write it first")
     with _quietly(), _told_in_one_sentence(address):
-        _answers(address)
+        reach(address)
         return _write_study(_client(address), address, result, files)
 
 
@@ -262,32 +260,15 @@ def _quietly() -> Iterator[None]:
             os.environ[key] = before
 
 
-def _answers(address: Address) -> None:
-    """Find out in seconds that nothing answers; MLflow itself tries for minutes."""
-    if not address.store.startswith("http"):
-        return
-    try:
-        urllib.request.urlopen(f"{address.pages}/health", timeout=10).close()
-    except urllib.error.HTTPError:
-        return  # something answers, and MLflow will say what is wrong
-    except OSError as error:
-        if isinstance(getattr(error, "reason", None), ssl.SSLError):
-            return  # MLflow has its own settings for certificates
-        raise DreamError(
-            f"no MLflow server answers ({getattr(error, 'reason', error)})",
-            where=address.pages,
-            todo="start it, or unset MLFLOW_TRACKING_URI to use an SQLite file",
-        ) from None
-
-
 @contextlib.contextmanager
 def _told_in_one_sentence(address: Address) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
 
     try:
         yield
-    except MlflowException as error:
-        first = str(error).strip().splitlines()[0]
-        raise DreamError(
-            without_secrets(first), where=f"MLflow at {address.pages}", todo="see `dream doctor`"
-        ) from None
+    except DreamError:
+        raise
+    except Exception as error:  # its own kinds, and those of databases, networks and disks  # noqa: BLE001
+        first = without_secrets(str(error).strip().partition("\n")[0])
+        what = first if isinstance(error, MlflowException) else f"{type(error).__name__}: {first}"
+        raise DreamError(what, where=f"MLflow at {address.pages}", todo="see `dream doctor`") from None

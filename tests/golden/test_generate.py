@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.parse
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from dream.errors import DreamError, StorageError
 from dream.golden import build_golden
+from dream.golden import generate as generation
+from dream.golden.generate import GENERATOR_ID, generator_sources
+from dream.golden.plan import plan_batches
 from dream.ledger import Ledger
 from dream.models.offline import Faults, RunningServer, ServerOptions, start
-from dream.records import Corpus, Document
+from dream.records import Corpus, Document, digest_of
 from dream.storage import open_storage
 from dream.study import Study
 
@@ -116,6 +122,7 @@ def test_generation_end_to_end(tmp_path: Path, server: RunningServer) -> None:
     again = Ledger(open_storage(tmp_path / "one"))
     second = build_golden(study_of(15), Corpus(DOCUMENTS), again, offline_url=server.url)
     assert (second.digest, second.notes) == (golden.digest, golden.notes)
+    assert second.failures == golden.failures == (notes[1],)
     assert server.calls()["chat"] == calls["chat"] and not again.made["golden"]
 
 
@@ -128,6 +135,10 @@ def test_a_model_that_fails_costs_questions_and_not_the_run(tmp_path: Path) -> N
         study = study_of(12, 1, url=server.url)
         golden = build_golden(study, corpus, ledger)
     failed = [note for note in golden.notes if "questions were made" in note]
+    assert golden.failures == tuple(failed)
+    # a report shows what this run made, failures and all, and neither asks nor repairs anything
+    shown = build_golden(study, corpus, ledger, recorded_only=True)
+    assert (shown.digest, shown.failures) == (golden.digest, golden.failures)
     assert failed and golden.questions and len(golden.questions) < 12
     assert all("the call failed" in note for note in failed)
     port = urllib.parse.urlsplit(server.url).port or 0
@@ -136,7 +147,39 @@ def test_a_model_that_fails_costs_questions_and_not_the_run(tmp_path: Path) -> N
         made = healthy.calls()["chat"]
     # only what failed, and what comes after it, is asked; the rest is in the ledger
     assert 0 < made < ledger.made["golden"] and len(whole.questions) >= len(golden.questions)
-    assert not [note for note in whole.notes if "questions were made" in note]
+    assert not [note for note in whole.notes if "questions were made" in note] and not whole.failures
+    assert build_golden(study, corpus, ledger, recorded_only=True).digest == whole.digest
+
+
+def test_what_is_not_generated_yet_is_told_without_asking_anything(tmp_path: Path) -> None:
+    said = r"study golden: the golden dataset is not built yet; run: dream golden STUDY"
+    with pytest.raises(DreamError, match=said):
+        build_golden(study_of(4), Corpus(DOCUMENTS[:1]), Ledger(open_storage(tmp_path)), recorded_only=True)
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_a_storage_that_cannot_be_written_ends_the_run(tmp_path: Path, server: RunningServer) -> None:
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger" / "golden").write_text("a file where the answers would go")
+    ledger = Ledger(open_storage(tmp_path))
+    with pytest.raises(StorageError, match=r"ledger/golden/.*: cannot write"):
+        build_golden(study_of(4), Corpus(DOCUMENTS[:2]), ledger, offline_url=server.url)
+
+
+def test_every_source_that_makes_questions_is_in_the_ledgers_key() -> None:
+    package = Path(__file__).parents[2] / "dream"
+    waiting, reached = ["golden/ask"], set()
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        named = re.findall(r"^from dream\.(golden\.\w+) import", (package / f"{name}.py").read_text(), re.M)
+        waiting += [each.replace(".", "/") for each in named if each.replace(".", "/") not in reached]
+    hashed = {path.relative_to(package).as_posix().removesuffix(".py") for path in generator_sources()}
+    assert {*reached, "models/recorded"} == hashed
+    digest = digest_of([[path.name, path.read_text("utf-8")] for path in generator_sources()])
+    assert GENERATOR_ID.endswith(digest[:16]) and f"ragas {version('ragas')}" in GENERATOR_ID
+    [batch], _ = plan_batches(DOCUMENTS[:1], 4, 2)
+    assert generation.testset_inputs(study_of(4), batch)["generator"] == GENERATOR_ID
 
 
 SCRIPT = """

@@ -108,6 +108,14 @@ def test_auto_merging_is_that_of_llama_index(handbook, searched, words, sizes, o
     assert merged > 0
 
 
+def test_documents_have_no_neighbours(searched):
+    texts = ["Cherries are sweet and red.", "Every engine needs its oil.", "Sweet red apples grow in May."]
+    documents = [Document(str(place), text) for place, text in enumerate(texts)]
+    chosen = find_method("auto_merging")(top_k=2)
+    found = retrieve(chosen, searched(chosen, *documents), "What is sweet and red?")
+    assert sorted(chunk.text for chunk in found) == [texts[0], texts[2]]
+
+
 def test_siblings_merge_into_their_parent_only_when_enough_were_found(handbook, searched):
     def contexts(share: float) -> list[Chunk]:
         chosen = find_method("auto_merging")(chunk_sizes=[256, 64], top_k=20, merge_share=share)

@@ -11,8 +11,10 @@ import pytest
 
 from dream.ledger import Ledger
 from dream.metrics import Judge, find_metric, score_answer
-from dream.models.chat import ChatModel, chat_identity, open_chat
+from dream.models.capacity import Rules
+from dream.models.chat import ChatModel, open_chat
 from dream.models.embedding import open_embedder
+from dream.models.limits import Gate
 from dream.models.offline import Faults, RunningServer, ServerOptions, start
 from dream.records import Answer, Chunk, Question, Score
 from dream.storage import open_storage
@@ -75,8 +77,8 @@ def ledger(tmp_path) -> Ledger:
 
 def judged_by(url: str) -> ChatModel:
     model = OfflineChat(provider="offline")
-    gate, identity = asyncio.Semaphore(8), chat_identity(model)
-    return open_chat("judge", model, seed=0, gate=gate, offline_url=url, identity=identity)
+    gate = Gate(Rules(calls_at_once=8))
+    return open_chat("judge", model, seed=0, gate=gate, offline_url=url)
 
 
 def ours(url: str, ledger: Ledger, rows: list[Any] = ROWS) -> list[dict[str, Score]]:
@@ -164,6 +166,22 @@ def test_every_judge_call_is_recorded(server, ledger):
     assert ours(server.url, again) == first
     assert server.calls() == calls
     assert not again.made and again.reused["judge"] >= recorded
+
+
+def test_answers_that_must_be_independent_are_requests_of_their_own(ledger):
+    """answer_relevancy asks the same three times; equal requests of two scores are asked once."""
+    with start() as server:
+        judge = Judge(judged_by(server.url), open_embedder("w", HashingEmbedding(provider="hashing")), ledger)
+        relevancy, (text, reference, answer, _) = find_metric("answer_relevancy"), ROWS[0]
+
+        async def score(times: int) -> list[Score]:
+            given = (Question("q", text, reference), Answer(answer), 5, judge)
+            return list(await asyncio.gather(*(score_answer(relevancy, *given) for _ in range(times))))
+
+        first, second = asyncio.run(score(2))
+        assert first == second and first.value is not None
+        assert server.calls()["chat"] == 3 == ledger.made["judge"] and server.calls()["repeats"] == 0
+        assert ledger.reused["judge"] == 3
 
 
 def test_a_judges_reasons_stand_beside_its_scores(server, ledger):

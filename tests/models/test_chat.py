@@ -17,9 +17,11 @@ import pytest
 
 from dream.errors import ModelError
 from dream.ledger import Ledger
+from dream.models.capacity import Rules
 from dream.models.chat import ChatModel, Reply, chat_identity, open_chat
 from dream.models.embedding import embed_texts, embedding_identity, open_embedder
 from dream.models.hashing import embed_by_hashing
+from dream.models.limits import Gate
 from dream.models.offline import Faults, RunningServer, ServerOptions, start
 from dream.storage import open_storage
 from dream.study import OpenAIChat, OpenAIEmbedding
@@ -55,8 +57,8 @@ def with_chat(url: str, use: Callable[[ChatModel], Awaitable[Result]], **setting
     model = OpenAIChat(provider="openai", **{"model": "extractive", "base_url": url, **settings})
 
     async def run() -> Result:
-        gate, identity = asyncio.Semaphore(4), chat_identity(model)
-        chat = open_chat("small", model, seed=7, gate=gate, offline_url=None, identity=identity)
+        gate = Gate(Rules(calls_at_once=4))
+        chat = open_chat("small", model, seed=7, gate=gate, offline_url=None)
         try:
             return await use(chat)
         finally:

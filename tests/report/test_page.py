@@ -150,6 +150,17 @@ def test_offline_is_said_only_where_it_is_so(page: str) -> None:
     assert 'class="badge"' not in render(real)
 
 
+def test_what_is_missing_stands_in_the_header_and_golden_notes_beside_the_problems(page: str) -> None:
+    header = page[page.index("<header") : page.index("</header>")]
+    assert "answers is missing: the model timed out" in header
+    assert "Notes on the golden dataset" not in page
+    lineage = {"golden_notes": ["q1: removed " + EVIL], "golden_failures": []}
+    told = render(replace(sample_result(), lineage=lineage))
+    problems = told[told.index('id="problems"') : told.index('id="lineage"')]
+    assert "<li>q1: removed &lt;/script&gt;" in problems
+    assert "golden_notes" not in told
+
+
 def test_half_a_surrogate_pair_does_not_move_spans(tmp_path: Path) -> None:
     broken = one_answer(answer=Answer("yes", (Chunk("c", "a\ud83d b"),)))
     path = write_report(broken, tmp_path / "report.html")

@@ -187,3 +187,28 @@ def answer_words(answer: str) -> float:
     assert ended.code == 0, ended.errors
     assert {arm["arm"]["top_k"] for arm in ended.said["arms"]} == {1, 3}
     assert all(arm["metrics"]["answer_words"]["mean"] > 1 for arm in ended.said["arms"])
+
+
+def test_the_dollar_cap_holds_the_result_is_partial_and_a_higher_cap_goes_on(
+    tmp_path: Path, models: RunningServer
+) -> None:
+    priced = served(models.url).replace(
+        "model: extractive,", "model: extractive, max_tokens: 256, prices: {input: 1, output: 4},"
+    )
+    study = small_study(
+        tmp_path, models=priced, search=SEARCH, more="limits: {dollars: 0.1, calls_at_once: 4}"
+    )
+
+    capped = run(study, tmp_path / "store")
+
+    assert capped.code == 1
+    assert 0.05 <= capped.said["dollars"] <= 0.1
+    missing = sum(m["missing"] for arm in capped.said["arms"] for m in arm["metrics"].values())
+    assert missing > 0
+    shown = dream("report", study, "--storage", tmp_path / "store", cwd=tmp_path)
+    assert "the study's dollar cap is reached" in " ".join(shown.said["text"].split())
+
+    study.write_text(study.read_text().replace("dollars: 0.1", "dollars: 10"))
+    whole = run(study, tmp_path / "store")
+    assert whole.code == 0, whole.errors
+    assert models.calls()["repeats"] == 0

@@ -268,6 +268,19 @@ def test_nothing_answering_is_told_at_once_and_without_the_password(tmp_path: Pa
     assert "swordfish" not in str(told.value)
 
 
+def test_a_database_that_cannot_be_opened_is_told_at_once_and_without_the_password(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(DreamError, match="the database cannot be opened") as told:
+        log_result(result(), f"postgresql://me:swordfish@127.0.0.1:{free_port()}/x", {}, tmp_path)
+    assert time.monotonic() - started < 30  # MLflow itself tries for more than half an hour
+    assert "swordfish" not in str(told.value) and "\n" not in str(told.value)
+    (tmp_path / "text.db").write_text("no database at all" * 100)
+    with pytest.raises(DreamError, match="file is not a database"):
+        log_result(result(), f"sqlite:///{tmp_path / 'text.db'}", {}, tmp_path)
+    with pytest.raises(DreamError, match="the folder cannot be made"):
+        log_result(result(), f"sqlite:///{tmp_path / 'text.db' / 'below' / 'mlflow.db'}", {}, tmp_path)
+
+
 def test_an_unusable_address_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(DreamError, match="no address of an MLflow server"):
         log_result(result(), "ftp://somewhere", {}, tmp_path)
