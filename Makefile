@@ -20,7 +20,8 @@ export UV_LINK_MODE := copy
 export UV_COMPILE_BYTECODE := 1
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: help demo mlflow test test-unit check format lock corpus pictures clean
+.PHONY: help demo mlflow test test-unit check check-manifests chart-readmes chart-diff pin-images image rootfs \
+	secrets rotate-secret format lock corpus pictures clean
 
 help:  ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +38,7 @@ test: $(VENV)/.dev  ## All tests, those with real servers included
 	$(BIN)/python -m pytest
 
 test-unit: $(VENV)/.dev  ## The fast tests only
-	$(BIN)/python -m pytest -m "not servers"
+	$(BIN)/python -m pytest -m "not servers" --ignore=tests/manifests
 
 check: $(VENV)/.dev  ## Style, types, floors, notebooks without output
 	$(BIN)/ruff check .
@@ -46,6 +47,30 @@ check: $(VENV)/.dev  ## Style, types, floors, notebooks without output
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	@shopt -s nullglob; books=(notebooks/*.ipynb); \
 		[ $${#books[@]} -eq 0 ] || $(BIN)/nbstripout --verify "$${books[@]}"
+
+check-manifests: $(VENV)/.dev  ## Every chart and overlay: rendered, validated, scanned; no cluster needed
+	$(BIN)/python -m pytest -q tests/manifests
+
+chart-readmes: $(VENV)/.dev  ## Write the charts' READMEs from their values
+	$(BIN)/python -m tests.manifests.chart_readme
+
+chart-diff: $(VENV)/.dev  ## What an upgrade of the charts changes: make chart-diff FROM=v0.1.0
+	$(BIN)/python -m tests.manifests.chart_diff $(FROM)
+
+pin-images: $(VENV)/.dev  ## Resolve image tags to digests: make pin-images OVERLAYS="production gpu"
+	$(BIN)/python infra/pin-images $(addprefix --overlay ,$(OVERLAYS))
+
+secrets: $(VENV)/.run  ## Random secrets, made once, straight into the cluster of the current kubeconfig
+	$(BIN)/python -m infra.secrets
+
+rotate-secret: $(VENV)/.run  ## Replace one secret: make rotate-secret SECRET=dream-jupyter
+	$(BIN)/python -m infra.secrets --rotate $(SECRET)
+
+image:  ## The container image, where Docker with BuildKit is
+	docker build --build-arg REVISION="$$(git rev-parse HEAD)" --tag ghcr.io/dream-rag/dream:0.1.0 .
+
+rootfs:  ## The same image for the test cluster, as root: make rootfs ROOTFS=/tmp/rootfs
+	infra/image/build-rootfs.sh ../shared/cluster/cluster $(ROOTFS) ghcr.io/dream-rag/dream:0.1.0
 
 format: $(VENV)/.dev  ## Lay out the code
 	$(BIN)/ruff format .
@@ -56,6 +81,8 @@ lock: $(UV)  ## Pin every dependency anew, with hashes
 		--all-extras pyproject.toml -o requirements.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--all-extras --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		infra/image/tools.in -o infra/image/tools.lock
 
 corpus: $(VENV)/.dev  ## Rebuild the quickstart's PDFs from their sources
 	$(BIN)/python examples/quickstart/build.py
