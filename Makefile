@@ -7,6 +7,7 @@ SHELL := bash
 VENV ?= .venv
 BIN := $(VENV)/bin
 STUDY ?= examples/quickstart/study.yaml
+NAMESPACE ?= dream
 
 # The first Python from 3.11 to 3.13; another one by: make PYTHON=/path/to/python3.12 …
 RIGHT := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -24,7 +25,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 	secrets rotate-secret format lock corpus pictures clean
 
 help:  ## This list
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run  ## The quickstart study: 12 arms on nine PDFs, leaderboard and report; no key needed
 	$(BIN)/dream run $(STUDY)
@@ -61,10 +62,10 @@ pin-images: $(VENV)/.dev  ## Resolve image tags to digests: make pin-images OVER
 	$(BIN)/python infra/pin-images $(addprefix --overlay ,$(OVERLAYS))
 
 secrets: $(VENV)/.run  ## Random secrets, made once, straight into the cluster of the current kubeconfig
-	$(BIN)/python -m infra.secrets
+	$(BIN)/python -m infra.secrets --namespace $(NAMESPACE)
 
 rotate-secret: $(VENV)/.run  ## Replace one secret: make rotate-secret SECRET=dream-jupyter
-	$(BIN)/python -m infra.secrets --rotate $(SECRET)
+	$(BIN)/python -m infra.secrets --namespace $(NAMESPACE) --rotate $(SECRET)
 
 image:  ## The container image, where Docker with BuildKit is
 	docker build --build-arg REVISION="$$(git rev-parse HEAD)" --tag ghcr.io/dream-rag/dream:0.1.0 .

@@ -15,6 +15,9 @@ from dream.errors import DreamError
 QUIET = {
     "RAGAS_DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # A server offers signed addresses of its store, which a client outside the cluster cannot reach.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
