@@ -10,6 +10,7 @@ set -euo pipefail
 case ${1:-} in
 '') ;;
 --control-plane) ;;
+-h | --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
 *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 2 ;;
 esac
 
