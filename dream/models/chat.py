@@ -126,7 +126,7 @@ class ChatModel:
         self.calls += 1
         self.spent += leave.took_dollars
         if choice is not None and choice.finish_reason == "length":
-            limit = wanted.get("max_tokens", wanted.get("max_completion_tokens"))
+            limit = wanted[self.token_limit]
             raise CutOff(f"the answer was cut off at max_tokens={limit}", self.name, "raise max_tokens")
         if choice is not None and choice.finish_reason == "content_filter":
             raise ModelError("the provider's filter held the answer back", self.name, "look at the question")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dream.errors import ModelError
 from dream.ledger import Ledger
 from dream.models.capacity import Rules
-from dream.models.chat import open_client, resolve_key, told
+from dream.models.chat import LETTERS_PER_TOKEN, open_client, resolve_key, told
 from dream.models.limits import Bounds, Gate
 from dream.study import HashingEmbedding, MiniLMEmbedding, OpenAIEmbedding
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 Vectors = NDArray[np.float32]
-
-LETTERS_PER_TOKEN = 4
 
 # What a caller without a study's limits gets, such as `dream doctor`.
 FREE = Bounds(Rules(calls_at_once=4))
