@@ -35,11 +35,12 @@ mlflow: $(VENV)/.run  ## The MLflow pages of what ran here, on http://127.0.0.1:
 		--backend-store-uri sqlite:///$(CURDIR)/.dream/mlflow.db \
 		--artifacts-destination $(CURDIR)/.dream/mlartifacts --workers 1 --port 5000
 
-test: $(VENV)/.dev  ## All tests, those with real servers included
+test: $(VENV)/.dev  ## The tests, those with real servers included
 	$(BIN)/python -m pytest
 
 test-unit: $(VENV)/.dev  ## The fast tests only
-	$(BIN)/python -m pytest -m "not servers" --ignore=tests/manifests
+	$(BIN)/python -m pytest -m "not servers and not faults and not cluster and not notebooks" \
+		--ignore=tests/manifests
 
 check: $(VENV)/.dev  ## Style, types, floors, notebooks without output
 	$(BIN)/ruff check .

@@ -30,10 +30,11 @@ from dream.sweep.arms import list_arms
 from dream.sweep.plan import Plan, plan_study
 from dream.sweep.prepare import prepare
 from dream.sweep.progress import Status, Tally, Watcher, ledger_counts, usage_of
-from dream.sweep.result import ArmResult, SweepResult
+from dream.sweep.result import ArmResult
 from dream.sweep.run import recorded, run_trials, whole
 from dream.sweep.setting import Setting
 from dream.tracking.experiment import Tracked, log_result
+from dream.verdict.result import SweepResult
 
 DEFAULT_STORAGE = ".dream"
 

@@ -12,7 +12,10 @@ import pytest
 
 from tests.sweep.shell import OFFLINE, SEARCH, dream, dream_command, environment, small_study
 
-COMMANDS = ["init", "doctor", "plan", "corpus read", "corpus push", "golden", "run", "report", "models serve"]
+COMMANDS = [
+    *("init", "doctor", "plan", "run", "report"),
+    *("corpus read", "corpus push", "golden build", "models serve"),
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -73,8 +76,8 @@ def test_a_golden_dataset_that_is_not_built_is_told_and_no_model_is_asked(tmp_pa
     )
     for command in ("plan", "report"):
         ended = dream(command, study, cwd=tmp_path)
-        said = "error: study.yaml:3 golden: the golden dataset is not built yet; run: dream golden STUDY\n"
-        assert (ended.code, ended.errors) == (2, said)
+        said = "study.yaml:3 golden: the golden dataset is not built yet; run: dream golden build STUDY"
+        assert (ended.code, ended.errors) == (2, f"error: {said}\n")
 
 
 def test_a_failed_mlflow_does_not_hide_the_result(tmp_path: Path) -> None:

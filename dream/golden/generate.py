@@ -105,7 +105,7 @@ def generate_questions(
     waiting = {place: batch for place, batch in enumerate(batches) if place not in results}
     if waiting and recorded_only:
         raise DreamError(
-            "the golden dataset is not built yet", study.where("golden"), "run: dream golden STUDY"
+            "the golden dataset is not built yet", study.where("golden"), "run: dream golden build STUDY"
         )
     if waiting:
         for place, result in _run(study, waiting, ledger, offline_url):

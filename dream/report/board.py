@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from dream.report.words import count_text, dollars_text, score_text, seconds_text, share_text
-from dream.sweep.result import ArmResult, Summary, SweepResult
+from dream.sweep.result import ArmResult, Summary
+from dream.verdict.result import SweepResult
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from itertools import zip_longest
 from typing import Any
 
 from dream.records import Chunk, Question, Score
-from dream.sweep.result import ArmResult, Row, Summary, SweepResult
+from dream.sweep.result import ArmResult, Row, Summary
+from dream.verdict.result import SweepResult
 
 Pages = Mapping[str, Sequence[tuple[int, int]]]
 """For each document, the (position, page) pairs that retrieved chunks tell, in order of position."""

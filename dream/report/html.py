@@ -17,7 +17,7 @@ from markupsafe import Markup
 from dream.errors import DreamError
 from dream.report import board, words
 from dream.report.data import page_data
-from dream.sweep.result import SweepResult
+from dream.verdict.result import SweepResult
 
 # in the order in which the page runs them
 SCRIPTS = ("page.js", "parallel.js", "heatmap.js", "questions.js")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dream.report.board import golden_notes
-from dream.sweep.result import ArmResult, SweepResult
+from dream.sweep.result import ArmResult
+from dream.verdict.result import SweepResult
 
 
 def summary_of(result: SweepResult) -> dict[str, Any]:

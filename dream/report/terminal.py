@@ -12,7 +12,7 @@ from rich.text import Text
 
 from dream.report.board import Line, columns, gaps, golden_notes, lines
 from dream.report.words import count_text
-from dream.sweep.result import SweepResult
+from dream.verdict.result import SweepResult
 
 # the arm's name wraps rather than pushing every metric off the screen
 ARM_WIDTH = 28

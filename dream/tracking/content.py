@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dream.records import digest_of, to_json
-from dream.sweep.result import Arm, ArmResult, Row, SweepResult
+from dream.sweep.result import Arm, ArmResult, Row
+from dream.verdict.result import SweepResult
 
 LONGEST_TAG = 8000  # characters; MLflow refuses longer ones
 OFFLINE = "Answered or judged by an offline model: the scores tell nothing about a real one."

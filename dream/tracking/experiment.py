@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 
 from dream.errors import DreamError
 from dream.records import digest_of
-from dream.sweep.result import SweepResult
 from dream.tracking.address import Address, address_of, compare_link, without_secrets
 from dream.tracking.content import Content, content_of_arm, content_of_study, to_json_all
 from dream.tracking.reach import reach
+from dream.verdict.result import SweepResult
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -221,7 +221,9 @@ def _dataset(result: SweepResult) -> DatasetInput:
 
     columns = ["id", "question", "reference", "kind", "origin"]
     rows = [[getattr(question, column) for column in columns] for question in result.questions]
-    source = result.lineage.get("golden_source") or CodeDatasetSource({"mlflow.source.name": "dream golden"})
+    source = result.lineage.get("golden_source") or CodeDatasetSource(
+        {"mlflow.source.name": "dream golden build"}
+    )
     digest = _golden_digest(result)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a path has two readings, both of them the same class

@@ -152,7 +152,7 @@ def test_a_model_that_fails_costs_questions_and_not_the_run(tmp_path: Path) -> N
 
 
 def test_what_is_not_generated_yet_is_told_without_asking_anything(tmp_path: Path) -> None:
-    said = r"study golden: the golden dataset is not built yet; run: dream golden STUDY"
+    said = r"study golden: the golden dataset is not built yet; run: dream golden build STUDY"
     with pytest.raises(DreamError, match=said):
         build_golden(study_of(4), Corpus(DOCUMENTS[:1]), Ledger(open_storage(tmp_path)), recorded_only=True)
 

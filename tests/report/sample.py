@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dream.records import Answer, Chunk, Problem, Question, Score, Span
-from dream.sweep.result import Arm, ArmResult, Row, SweepResult, Usage
+from dream.sweep.result import Arm, ArmResult, Row, Usage
+from dream.verdict.result import SweepResult
 
 EVIL = "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=2'> <!-- \u2028"
 ARM_ERROR = (

@@ -14,7 +14,8 @@ from dream.errors import DreamError
 from dream.records import Answer, Chunk, Question, Score
 from dream.report.data import page_data
 from dream.report.html import render, write_report
-from dream.sweep.result import Arm, ArmResult, Row, SweepResult
+from dream.sweep.result import Arm, ArmResult, Row
+from dream.verdict.result import SweepResult
 
 from .sample import ARM_ERROR, EVIL, MISSING, sample_result
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from dream.records import Problem
 from dream.report.summary import has_failures, summary_of
 from dream.report.terminal import print_leaderboard
-from dream.sweep.result import SweepResult
+from dream.verdict.result import SweepResult
 
 from .sample import ARM_ERROR, METRICS, MISSING, sample_result
 

@@ -18,8 +18,9 @@ from dream.modules import code_digest, load_modules, read_modules
 from dream.records import Answer, Chunk, Document, Question, Score, Span
 from dream.retrieval.index import build_index, contents_of, index_inputs, index_is_whole, open_index
 from dream.storage import open_storage
-from dream.sweep.result import Arm, ArmResult, Row, SweepResult
+from dream.sweep.result import Arm, ArmResult, Row
 from dream.sweep.trial import _probes
+from dream.verdict.result import SweepResult
 
 
 @pytest.fixture(autouse=True)

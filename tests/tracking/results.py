@@ -6,7 +6,8 @@ import itertools
 from dataclasses import replace
 
 from dream.records import Answer, Chunk, Question, Score, Span
-from dream.sweep.result import Arm, ArmResult, Row, SweepResult, Usage
+from dream.sweep.result import Arm, ArmResult, Row, Usage
+from dream.verdict.result import SweepResult
 
 GOLDEN_DIGEST = "0123456789abcdef" * 4
 

@@ -1,0 +1,113 @@
+"""`dream plan`, `run` and `report`: a study before, during and after its sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from dream.cli.options import AsJson, Quiet, Storage, StudyFile
+from dream.errors import DreamError
+from dream.shell import DONE, FAILURES, STOPPED, print_json, shown_progress
+
+if TYPE_CHECKING:
+    from dream.verdict.result import SweepResult
+
+
+def plan(study: StudyFile, storage: Storage = None, as_json: AsJson = False) -> None:
+    """Say what a run would take, and how much of it is done already.
+
+    Example: dream plan study.yaml
+    """
+    from dream import verbs
+    from dream.study_file import load_study
+
+    found = verbs.plan(load_study(study), storage=storage)
+    if as_json:
+        print_json(vars(found))
+    else:
+        typer.echo(found)
+
+
+def run(study: StudyFile, storage: Storage = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Run the study: golden dataset, indexes, every arm, leaderboard, report, MLflow.
+
+    Running again resumes: nothing that is finished is computed, called or paid for again.
+
+    Example: dream run study.yaml
+    """
+    from dream import verbs
+    from dream.study_file import load_study
+
+    try:
+        with shown_progress(quiet) as watcher:
+            result = verbs.run_sweep(load_study(study), storage=storage, watcher=watcher)
+    except KeyboardInterrupt:
+        _stopped(study, storage)
+    raise typer.Exit(_publish(result, storage, as_json))
+
+
+def report(study: StudyFile, storage: Storage = None, as_json: AsJson = False) -> None:
+    """Show the leaderboard and write the page from what the ledger holds; calls no model.
+
+    Example: dream report study.yaml
+    """
+    from dream import verbs
+    from dream.study_file import load_study
+
+    result = verbs.read_results(load_study(study), storage)
+    raise typer.Exit(_publish(result, storage, as_json))
+
+
+def _publish(result: SweepResult, storage: str | None, as_json: bool) -> int:
+    """Leaderboard and page, then MLflow, in words or as JSON; gives the exit code.
+
+    What MLflow cannot take is all the more worth seeing here.
+    """
+    from dream import verbs
+    from dream.report.summary import has_failures, summary_of
+
+    if not as_json:
+        _print_result(result)
+    page = verbs.write_page(result, storage)
+    if not as_json:
+        typer.echo(f"report    {page}")
+    tracked, failure = None, ""
+    try:
+        tracked = verbs.track(result, page, storage)
+    except (DreamError, OSError) as error:
+        failure = str(error)
+    if as_json:
+        mlflow = {
+            "mlflow_run": tracked.run_id if tracked else None,
+            "mlflow_link": tracked.compare_link if tracked else None,
+            "mlflow_error": failure or None,
+        }
+        print_json({**summary_of(result), **mlflow, "report": str(page)})
+    elif tracked:
+        typer.echo(f"mlflow    {tracked.compare_link}")
+        if tracked.command:
+            typer.echo(f"          shown by: {tracked.command}")
+    if failure:
+        typer.echo(f"error: {failure}", err=True)
+    return FAILURES if failure or has_failures(result) else DONE
+
+
+def _print_result(result: SweepResult) -> None:
+    from dream.report.terminal import print_leaderboard
+
+    print_leaderboard(result, Console(highlight=False))
+    used = result.usage
+    spent = f", ${used.dollars:,.2f}" if used.dollars else ""
+    typer.echo(
+        f"this run  {used.model_calls:,} model calls, {used.embedded_texts:,} texts embedded, "
+        f"{used.reused:,} reused{spent}, {used.seconds:.0f} s"
+    )
+
+
+def _stopped(study: Path, storage: str | None) -> None:
+    option = f" --storage {storage}" if storage else ""
+    typer.echo(f"\nstopped; what is finished is kept. Go on with: dream run {study}{option}", err=True)
+    raise typer.Exit(STOPPED)

@@ -1,0 +1,73 @@
+"""What a study found out: every arm on the same questions, and the leaderboard made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dream.records import Problem, Question
+from dream.sweep.result import ArmResult, Usage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """All arms of a study on the same questions; shows itself as a leaderboard.
+
+    Attributes:
+        study: the study's name.
+        objective: the metric that orders the leaderboard.
+        metrics: names of all metrics, in the study's order.
+        questions: the golden dataset.
+        arms: one for each point of the search space, in its order.
+        problems: files of the corpus that could not be read, or not wholly.
+        usage: what this run did and reused.
+        lineage: digests, versions and seeds that the numbers rest on.
+        study_text: the study file as it was read.
+    """
+
+    study: str
+    objective: str
+    metrics: tuple[str, ...]
+    questions: tuple[Question, ...]
+    arms: tuple[ArmResult, ...]
+    problems: tuple[Problem, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    study_text: str = ""
+
+    def ranked(self) -> list[ArmResult]:
+        """The arms, best mean of the objective first; ties in search order.
+
+        An arm that lacks scores may only have answered what is easy: it comes after all that are whole,
+        and one without any score comes last.
+        """
+        found = {arm.arm.id: arm.summary(self.objective) for arm in self.arms}
+
+        def place(arm: ArmResult) -> tuple[bool, bool, float]:
+            summary = found[arm.arm.id]
+            return (summary.mean is None, summary.missing > 0, -(summary.mean or 0.0))
+
+        return sorted(self.arms, key=place)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """One row for each arm, best first: parameters, each metric's mean and standard error, cost, time."""
+        import pandas as pd
+
+        rows = []
+        for result in self.ranked():
+            row: dict[str, Any] = dict(result.arm.parameters)
+            for metric in self.metrics:
+                summary = result.summary(metric)
+                row |= {metric: summary.mean, f"{metric}_stderr": summary.stderr}
+            row["coverage"] = min((result.summary(metric).coverage for metric in self.metrics), default=1.0)
+            row |= {"dollars": result.dollars, "seconds_p50": result.seconds(0.5)}
+            row |= {"seconds_p95": result.seconds(0.95), "offline": result.offline, "error": result.error}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def _repr_html_(self) -> str:
+        return self.leaderboard().to_html(index=False, float_format="{:.3f}".format)
