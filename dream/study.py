@@ -244,6 +244,24 @@ class Limits(Section):
     )
 
 
+class Choice(Section):
+    """How the verdict takes one arm from those that cannot be told from the best."""
+
+    rule: Literal["cheapest", "fastest", "best"] = Field(
+        "cheapest", description="Which arm of the tie set to take: by dollars, by seconds, or by its mean."
+    )
+    tolerance: float = Field(
+        0.05,
+        ge=0,
+        description="How far below the highest mean of the objective the cheapest or fastest arm may lie.",
+    )
+    cluster: Literal["document", "question"] = Field(
+        "document",
+        description="Questions of one document count as one piece of evidence each document, or every "
+        "question counts on its own; the latter speaks of further questions on these documents only.",
+    )
+
+
 class Study(Section):
     """One study: which RAG pipeline is best for these documents?"""
 
@@ -272,6 +290,9 @@ class Study(Section):
         "fewer, those. Keep it at the smallest top_k of the search, to compare methods at the same depth.",
     )
     objective: str = Field("answer_correctness", description="The metric that orders the leaderboard.")
+    verdict: Choice = Field(
+        default_factory=lambda: Choice(), description="Which arm to take from those that may be the best."
+    )
     modules: list[str] = Field(
         default_factory=list, description="Python files of your own that register methods or metrics."
     )

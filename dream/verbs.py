@@ -293,6 +293,7 @@ def _result(
         usage=usage_of(counts, time.monotonic() - started),
         lineage=_lineage(study, corpus, golden),
         study_text=study.text,
+        choice=study.verdict,
     )
 
 

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dream.records import Problem, Question
+from dream.study import Choice
 from dream.sweep.result import ArmResult, Usage
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dream.verdict.verdict import Rule, Verdict
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Questions kept from choosing, and the tie set's arms on them.
+
+    Attributes:
+        questions: never used for choosing.
+        arms: results of the arms that could not be told from the best, on these questions.
+        looks: how many different sets of arms have been scored on this holdout so far, this one included.
+    """
+
+    questions: tuple[Question, ...]
+    arms: tuple[ArmResult, ...] = ()
+    looks: int = 0
 
 
 @dataclass(frozen=True)
@@ -21,12 +39,14 @@ class SweepResult:
         study: the study's name.
         objective: the metric that orders the leaderboard.
         metrics: names of all metrics, in the study's order.
-        questions: the golden dataset.
+        questions: of the golden dataset, those used for choosing: all but the holdout.
         arms: one for each point of the search space, in its order.
         problems: files of the corpus that could not be read, or not wholly.
         usage: what this run did and reused.
         lineage: digests, versions and seeds that the numbers rest on.
         study_text: the study file as it was read.
+        choice: how the study wants its verdict.
+        holdout: the questions kept from choosing; ``None`` if the study keeps none.
     """
 
     study: str
@@ -38,6 +58,38 @@ class SweepResult:
     usage: Usage = field(default_factory=Usage)
     lineage: Mapping[str, Any] = field(default_factory=dict)
     study_text: str = ""
+    choice: Choice = field(default_factory=Choice)
+    holdout: Holdout | None = None
+
+    def verdict(self, metric: str | None = None, rule: Rule | None = None) -> Verdict:
+        """What the evidence supports: the tie set, which arm to take, and how sure that is.
+
+        Args:
+            metric: to compare by; the study's objective if not given.
+            rule: takes one arm from the tie set: ``cheapest``, ``fastest`` or ``best``; the study's if not
+                given.
+
+        Raises:
+            DreamError: the metric was not scored, or the rule is not known.
+        """
+        from dream.verdict.decide import decide
+
+        return decide(self, metric, rule)
+
+    def without(self, questions: Iterable[str]) -> SweepResult:
+        """The same result as if these questions, by their ids, had never been asked."""
+        dropped = frozenset(questions)
+
+        def kept(arm: ArmResult) -> ArmResult:
+            return replace(arm, rows=tuple(row for row in arm.rows if row.question not in dropped))
+
+        def asked(all_questions: tuple[Question, ...]) -> tuple[Question, ...]:
+            return tuple(question for question in all_questions if question.id not in dropped)
+
+        held = self.holdout
+        if held is not None:
+            held = replace(held, questions=asked(held.questions), arms=tuple(map(kept, held.arms)))
+        return replace(self, questions=asked(self.questions), arms=tuple(map(kept, self.arms)), holdout=held)
 
     def ranked(self) -> list[ArmResult]:
         """The arms, best mean of the objective first; ties in search order.

@@ -1,0 +1,149 @@
+"""From a sweep's rows to its verdict: who is compared on what, who is out, and which arm to take."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dream.errors import DreamError
+from dream.records import Question
+from dream.sweep.result import ArmResult
+from dream.verdict.compare import FEWEST, Comparison, compare
+from dream.verdict.result import SweepResult
+from dream.verdict.verdict import Rule, Standing, Verdict
+from dream.verdict.words import tell
+
+RULES = ("cheapest", "fastest", "best")
+
+
+def decide(
+    result: SweepResult,
+    metric: str | None = None,
+    rule: Rule | None = None,
+    *,
+    tolerance: float | None = None,
+    level: float = 0.95,
+) -> Verdict:
+    """The verdict on a sweep; see ``SweepResult.verdict``.
+
+    Raises:
+        DreamError: the metric was not scored, or the rule is not known.
+    """
+    metric = metric or result.objective
+    if metric not in result.metrics:
+        raise DreamError(f"'{metric}' was not scored", "metric", f"take one of {', '.join(result.metrics)}")
+    rule = rule or result.choice.rule
+    if rule not in RULES:
+        raise DreamError(f"'{rule}' is not a rule", "rule", f"take one of {', '.join(RULES)}")
+    scores = scores_of(result.arms, result.questions, metric)
+    labels, by = clusters_of(result.questions, result.choice.cluster)
+    found = compare(scores, labels, level=level)
+    verdict = Verdict(
+        metric=metric,
+        rule=rule,
+        tolerance=result.choice.tolerance if tolerance is None else tolerance,
+        level=level,
+        questions=int((~np.isnan(scores)).any(axis=0).sum()) if len(scores) else 0,
+        clusters=found.clusters,
+        clustered_by=by,
+        arms=_standings(result, metric, found),
+    )
+    taken, reason = recommend(verdict)
+    verdict = replace(verdict, recommended=taken.arm if taken else None, reason=reason)
+    return replace(verdict, text=tell(verdict))
+
+
+def scores_of(arms: Sequence[ArmResult], questions: Sequence[Question], metric: str) -> Any:
+    """Arms by questions; NaN where there is no score."""
+    place = {question.id: number for number, question in enumerate(questions)}
+    scores = np.full((len(arms), len(questions)), np.nan)
+    for number, arm in enumerate(arms):
+        for row in arm.rows:
+            value = row.score(metric).value
+            if value is not None and row.question in place:
+                scores[number, place[row.question]] = value
+    return scores
+
+
+def clusters_of(questions: Sequence[Question], by: str) -> tuple[list[str], str]:
+    """For each question the label of its cluster, and what questions are clustered by.
+
+    A question belongs to the document that holds most of its evidence; one without evidence stands alone.
+    With fewer than FEWEST clusters nothing could be said of other documents, so each question stands alone.
+    """
+    alone = [f"question {question.id}" for question in questions]
+    if by == "question":
+        return alone, "question"
+    labels = []
+    for question, own in zip(questions, alone, strict=True):
+        characters: Counter[str] = Counter()
+        for span in question.evidence:
+            characters[span.document] += span.end - span.start
+        labels.append(f"document {characters.most_common(1)[0][0]}" if characters else own)
+    return (labels, "document") if len(set(labels)) >= FEWEST else (alone, "question")
+
+
+def _standings(result: SweepResult, metric: str, found: Comparison) -> tuple[Standing, ...]:
+    scored = [arm for arm in range(len(result.arms)) if not math.isnan(found.means[arm])]
+    order = sorted(scored, key=lambda arm: -found.means[arm])
+    made = []
+    for arm in order:
+        top, each = order[0], result.arms[arm]
+        low, high = found.low[top, arm], found.high[top, arm]
+        said = arm != top and math.isfinite(low) and math.isfinite(high)
+        summary = each.summary(metric)
+        made.append(
+            Standing(
+                arm=each.arm.id,
+                name=each.arm.name,
+                mean=float(found.means[arm]),
+                difference=0.0 if arm == top else _number(found.differences[top, arm]),
+                low=float(low) if said else 0.0 if arm == top else None,
+                high=float(high) if said else 0.0 if arm == top else None,
+                p=float(found.p[arm]),
+                tied=bool(found.tied[arm]),
+                beaten_by="" if found.tied[arm] else result.arms[int(found.beaten_by[arm])].arm.name,
+                coverage=summary.coverage,
+                dollars=each.dollars / max(1, sum(row.answer is not None for row in each.rows)),
+                seconds=each.seconds(0.5),
+            )
+        )
+    rest = [result.arms[arm] for arm in range(len(result.arms)) if arm not in scored]
+    made += [
+        Standing(each.arm.id, each.arm.name, None, coverage=0.0, error=each.error or "it has no score")
+        for each in rest
+    ]
+    return tuple(made)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def recommend(verdict: Verdict) -> tuple[Standing | None, str]:
+    """The arm to take from the tie set, and why, in words.
+
+    Among arms that cannot be told apart, one whose mean lies far below is not taken for its price: few
+    questions make many ties.
+    """
+    tied = verdict.tied
+    if not tied:
+        return None, "no arm has a score"
+    top = max(arm.mean or 0.0 for arm in tied)
+    near = [arm for arm in tied if (arm.mean or 0.0) >= top - verdict.tolerance - 1e-12]
+    best = max(near, key=lambda arm: arm.mean or 0.0)
+    if verdict.rule == "best" or len(near) == 1:
+        return best, "it has the highest mean"
+    if verdict.rule == "fastest":
+        timed = [arm for arm in near if arm.seconds is not None]
+        if not timed:
+            return best, "no times are known, so it is the one with the highest mean"
+        return min(timed, key=lambda arm: (arm.seconds, -(arm.mean or 0.0))), "it is the fastest"
+    if not any(arm.dollars for arm in near):
+        return best, "no prices are known, so it is the one with the highest mean"
+    return min(near, key=lambda arm: (arm.dollars, -(arm.mean or 0.0))), "it is the cheapest"
