@@ -22,7 +22,7 @@ export UV_COMPILE_BYTECODE := 1
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 
 .PHONY: help demo mlflow test test-unit check check-manifests chart-readmes chart-diff pin-images image rootfs \
-	secrets rotate-secret format lock corpus pictures clean
+	secrets rotate-secret format lock corpus pictures benchmarks-quick clean
 
 help:  ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ test: $(VENV)/.dev  ## The tests, those with real servers included
 test-unit: $(VENV)/.dev  ## The fast tests only
 	$(BIN)/python -m pytest -m "not servers and not faults and not cluster and not notebooks" \
 		--ignore=tests/manifests
+
+benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks/: does it run at all?
+	@for name in floor growth judging straightforward warm_arm; do \
+		$(BIN)/python -m benchmarks.$$name --quick --json; done
 
 check: $(VENV)/.dev  ## Style, types, floors, notebooks without output
 	$(BIN)/ruff check .

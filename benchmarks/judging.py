@@ -9,26 +9,21 @@ Target: ours is at least 3 times faster.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import os
 import random
 import sys
 import tempfile
 import time
-import warnings
 from typing import Any
 
-os.environ["RAGAS_DO_NOT_TRACK"] = "true"
-
+from benchmarks.by_ragas import evaluated
+from benchmarks.common import SIX, finish, read_options, serving
 from dream.ledger import Ledger
 from dream.metrics import Judge, find_metric, score_answer
 from dream.models.capacity import Rules
 from dream.models.chat import open_chat
 from dream.models.embedding import open_embedder
 from dream.models.limits import Gate
-from dream.models.offline import Faults, ServerOptions, start
 from dream.records import Answer, Chunk, Question
 from dream.storage import open_storage
 from dream.study import HashingEmbedding, OpenAIChat
@@ -37,11 +32,6 @@ TARGET = 3.0
 LATENCY = 0.2
 AT_ONCE = 32
 DIMENSIONS = 384
-
-METRICS = (
-    "faithfulness", "answer_relevancy", "context_precision", "context_recall", "answer_correctness",
-    "answer_similarity",
-)  # fmt: skip
 
 WORDS = [
     "ray",
@@ -87,39 +77,11 @@ def make_rows(number: int) -> list[dict[str, Any]]:
 
 def judged_by_ragas(rows: list[dict[str, Any]], url: str) -> tuple[float, list[dict[str, float]]]:
     """Seconds, and the scores, of `ragas.evaluate`."""
-    warnings.simplefilter("ignore")
-    import openai
-    from langchain_openai import OpenAIEmbeddings
-    from ragas import EvaluationDataset, RunConfig, evaluate
-    from ragas.embeddings import LangchainEmbeddingsWrapper
-    from ragas.llms import llm_factory
-    from ragas.metrics import (
-        AnswerCorrectness,
-        AnswerSimilarity,
-        ContextPrecision,
-        ContextRecall,
-        Faithfulness,
-        ResponseRelevancy,
-    )
+    import ragas.metrics  # noqa: F401 - its import is not judging
 
-    llm = llm_factory("judge", client=openai.AsyncOpenAI(base_url=url, api_key="offline"), max_tokens=4096)
-    embeddings = LangchainEmbeddingsWrapper(
-        OpenAIEmbeddings(
-            model=f"hashing-{DIMENSIONS}", base_url=url, api_key="offline", check_embedding_ctx_length=False
-        )
-    )
-    metrics = [
-        Faithfulness(), ResponseRelevancy(), ContextPrecision(), ContextRecall(), AnswerCorrectness(),
-        AnswerSimilarity(),
-    ]  # fmt: skip
     started = time.monotonic()
-    found = evaluate(
-        EvaluationDataset.from_list(rows), metrics=metrics, llm=llm, embeddings=embeddings,
-        run_config=RunConfig(max_workers=AT_ONCE), show_progress=False,
-    )  # fmt: skip
-    seconds = time.monotonic() - started
-    names = dict(zip(["semantic_similarity"], ["answer_similarity"], strict=True))
-    return seconds, [{names.get(name, name): value for name, value in row.items()} for row in found.scores]
+    scores = evaluated(rows, url, DIMENSIONS, AT_ONCE)
+    return time.monotonic() - started, scores
 
 
 def judged_by_us(rows: list[dict[str, Any]], url: str) -> tuple[float, list[dict[str, float]]]:
@@ -137,7 +99,7 @@ def judged_by_us(rows: list[dict[str, Any]], url: str) -> tuple[float, list[dict
                 contexts = tuple(Chunk(str(n), text) for n, text in enumerate(row["retrieved_contexts"]))
                 answer = Answer(row["response"], contexts)
                 scores = await asyncio.gather(
-                    *(score_answer(find_metric(name), question, answer, 4, judge) for name in METRICS)
+                    *(score_answer(find_metric(name), question, answer, 4, judge) for name in SIX)
                 )
                 return {
                     score.metric: score.value if score.value is not None else float("nan") for score in scores
@@ -155,12 +117,9 @@ def judged_by_us(rows: list[dict[str, Any]], url: str) -> tuple[float, list[dict
 
 def main() -> int:
     """Judge with both, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="20 rows instead of 1,000")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = read_options(__doc__, quick="20 rows instead of 1,000")
     rows = make_rows(20 if options.quick else 1000)
-    with start(ServerOptions(faults=Faults(latency=LATENCY))) as server:
+    with serving(LATENCY) as server:
         theirs, their_scores = judged_by_ragas(rows, server.url)
         before = server.calls()["chat"]
         ours, our_scores = judged_by_us(rows, server.url)
@@ -169,18 +128,15 @@ def main() -> int:
         name: max(
             abs(a.get(name, float("nan")) - b[name]) for a, b in zip(their_scores, our_scores, strict=True)
         )
-        for name in METRICS
+        for name in SIX
     }
-    result = {
-        "rows": len(rows), "ragas_seconds": round(theirs, 1), "our_seconds": round(ours, 1),
-        "ratio": round(theirs / ours, 2), "target": TARGET, "calls": calls, "largest_difference": apart,
+    ratio = theirs / ours
+    found = {
+        "rows": len(rows), "ragas_seconds": round(theirs, 1), "our_seconds": round(ours, 1), "calls": calls,
+        "latency": LATENCY, "calls_at_once": AT_ONCE, "largest_difference": apart,
     }  # fmt: skip
-    if options.json:
-        print(json.dumps(result))
-    else:
-        for name, value in result.items():
-            print(f"{name:<20} {value}")
-    return 0 if theirs / ours >= TARGET else 1
+    met = ratio >= TARGET and max(apart.values()) < 1e-9
+    return finish(options, ratio, f"at least {TARGET:g} times faster, equal scores", met, found)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,8 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def s3_server() -> Iterator[S3Server]:
-    """Start an S3 server with credentials of its own."""
+def s3_server(settings: Mapping[str, str] | None = None) -> Iterator[S3Server]:
+    """Start an S3 server with credentials of its own; MinIO may be given more settings."""
     minio = minio_program()
     access_key, secret_key, port = "test" + uuid.uuid4().hex[:12], new_secret(), free_port()
     endpoint = f"http://127.0.0.1:{port}"
@@ -86,6 +86,7 @@ def s3_server() -> Iterator[S3Server]:
                 "MINIO_ROOT_PASSWORD": secret_key,
                 "MINIO_BROWSER": "off",
                 "MINIO_UPDATE": "off",
+                **(settings or {}),
             }
             health = f"{endpoint}/minio/health/ready"
         else:
