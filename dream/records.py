@@ -148,12 +148,14 @@ class Score:
         value: the number; ``None`` where there is none.
         reason: the judge's words for the number, or why it is missing.
         applicable: False where the metric has no meaning for the question, which is not a failure.
+        judgings: each number, where the judge was asked more than once; ``value`` is their mean.
     """
 
     metric: str
     value: float | None = None
     reason: str = ""
     applicable: bool = True
+    judgings: tuple[float, ...] = ()
 
     @property
     def missing(self) -> bool:
@@ -202,7 +204,7 @@ def to_json(record: Any) -> Any:
     """A record as plain JSON types.
 
     >>> to_json(Score("mrr", 0.5))
-    {'metric': 'mrr', 'value': 0.5, 'reason': '', 'applicable': True}
+    {'metric': 'mrr', 'value': 0.5, 'reason': '', 'applicable': True, 'judgings': []}
     """
     return json.loads(json.dumps(asdict(record)))
 

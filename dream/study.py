@@ -293,6 +293,13 @@ class Study(Section):
     verdict: Choice = Field(
         default_factory=lambda: Choice(), description="Which arm to take from those that may be the best."
     )
+    judgings: int = Field(
+        1,
+        ge=1,
+        le=9,
+        description="How often each answer is judged; its score is the mean. From 2 on, the judge's noise is "
+        "told apart from what the arms do.",
+    )
     modules: list[str] = Field(
         default_factory=list, description="Python files of your own that register methods or metrics."
     )

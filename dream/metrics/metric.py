@@ -16,8 +16,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, overload
 
 from dream.errors import DreamError, NotApplicable, StorageError, StudyError
@@ -69,11 +69,21 @@ class Metric:
 
 @dataclass(frozen=True)
 class Judge:
-    """The models that judge; ``None`` embeds or asks nothing where a metric does not need it."""
+    """The models that judge; ``None`` embeds or asks nothing where a metric does not need it.
+
+    Attributes:
+        chat: the model that is asked.
+        embedder: the embedding that compares answers.
+        ledger: where the model's answers are recorded.
+        judgings: how often each answer is judged.
+        judging: which of them this is, from 0; equal requests of two judgings are asked twice.
+    """
 
     chat: ChatModel
     embedder: Embedder
     ledger: Ledger
+    judgings: int = 1
+    judging: int = 0
 
 
 _metrics: dict[str, Metric] = {}
@@ -140,8 +150,11 @@ async def score_answer(metric: Metric, question: Question, answer: Answer, k: in
         question: what was asked, with its reference and evidence.
         answer: what the arm answered.
         k: how many retrieved chunks the retrieval metrics look at.
-        judge: for the metrics that ask a model.
+        judge: for the metrics that ask a model; asked as often as it says, and the score is the mean.
     """
+    if "judge" in metric.needs and judge is not None and judge.judgings > 1:
+        once = [replace(judge, judgings=1, judging=number) for number in range(judge.judgings)]
+        return _mean_of([await score_answer(metric, question, answer, k, each) for each in once])
     given: dict[str, Any] = {
         "question": question.question,
         "reference": question.reference,
@@ -176,3 +189,13 @@ async def score_answer(metric: Metric, question: Question, answer: Answer, k: in
     if not math.isfinite(number):
         return Score(metric.name, reason=str(reason) or "the metric gave no number")
     return Score(metric.name, number, str(reason))
+
+
+def _mean_of(scores: Sequence[Score]) -> Score:
+    """One score of several judgings; where one is missing, all are, or means would differ in their noise."""
+    values = [score.value for score in scores if score.value is not None]
+    if len(values) < len(scores):
+        return next(score for score in scores if score.value is None)
+    told = [f"{number}. {score.reason}" for number, score in enumerate(scores, start=1) if score.reason]
+    mean = math.fsum(values) / len(values)
+    return Score(scores[0].metric, mean, "\n".join(told), judgings=tuple(values))

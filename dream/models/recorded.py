@@ -31,6 +31,9 @@ Form = TypeVar("Form", bound=BaseModel)
 
 SYSTEM = "Answer with one JSON object that fits the JSON Schema in the request, and with nothing else."
 
+# Between the seeds of one judging and those of the next; no metric asks one thing as often.
+JUDGING = 100
+
 # Judges that reason need room; what is not used costs nothing.
 JUDGE_TOKENS = 4096
 
@@ -40,14 +43,14 @@ class RecordedLLM(InstructorBaseRagasLLM):
 
     A metric may put the same request several times to get independent answers (answer_relevancy asks
     three times). Within one object the repeats are told apart by number; between objects equal requests
-    share their answers. So make one object for each score.
+    share their answers. So make one object for each score, and tell it which judging of it this is.
 
     Attributes:
         answers: everything the model answered through this object, in order, for reasons beside scores.
     """
 
-    def __init__(self, chat: ChatModel, ledger: Ledger, stage: str) -> None:
-        self.chat, self.ledger, self.stage = chat, ledger, stage
+    def __init__(self, chat: ChatModel, ledger: Ledger, stage: str, judging: int = 0) -> None:
+        self.chat, self.ledger, self.stage, self.judging = chat, ledger, stage, judging
         self.answers: list[BaseModel] = []
         self._asked: Counter[str] = Counter()
 
@@ -57,7 +60,7 @@ class RecordedLLM(InstructorBaseRagasLLM):
         Raises:
             ModelError: the model failed, or gave no answer of that form in several tries.
         """
-        repeat = self._asked[prompt]
+        repeat = self._asked[prompt] + JUDGING * self.judging
         self._asked[prompt] += 1
         reply = await self.chat.ask_once(
             self.ledger,

@@ -77,6 +77,7 @@ class Setting:
             "judge_embedding": embedding_identity(models.embeddings[self.study.judge_embedding]),
             "metrics": {name: code_digest(find_metric(name).compute) for name in self.study.metrics},
             "k": self.study.k,
+            "judgings": self.study.judgings,
         }
 
     def trial_inputs(self, arm: Arm) -> dict[str, Any]:

@@ -73,7 +73,7 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
     gates = {provider: bounds.gate(provider) for provider in providers.values()}
     chat, judging = (_chat(setting, name, gates[providers[name]]) for name in names)
     comparing, embedder = (setting.embedder(each) for each in (setting.study.judge_embedding, arm.embedding))
-    judge = Judge(judging, comparing, ledger)
+    judge = Judge(judging, comparing, ledger, setting.study.judgings)
     method = method_of(arm)
     index = open_index(ledger, setting.index_of(method, arm.embedding), setting.cache)
     search = IndexSearch(index, embedder, ledger)

@@ -184,6 +184,19 @@ def test_answers_that_must_be_independent_are_requests_of_their_own(ledger):
         assert ledger.reused["judge"] == 3
 
 
+def test_each_judging_asks_anew_and_is_recorded(server, ledger):
+    judge = Judge(judged_by(server.url), open_embedder("w", HashingEmbedding(provider="hashing")), ledger, 2)
+    question, reference, answer, _ = ROWS[0]
+
+    async def score() -> Score:
+        given = (Question("q", question, reference), Answer(answer), 5, judge)
+        return await score_answer(find_metric("answer_relevancy"), *given)
+
+    found = asyncio.run(score())
+    assert ledger.made["judge"] == 6 and len(found.judgings) == 2
+    assert found.value == pytest.approx(sum(found.judgings) / 2) and found.reason.count("\n2. ") == 1
+
+
 def test_a_judges_reasons_stand_beside_its_scores(server, ledger):
     right, wrong, *_ = ours(server.url, ledger, ROWS[:2])
     assert right["faithfulness"].value == 1.0 and "✓ " in right["faithfulness"].reason

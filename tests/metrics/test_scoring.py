@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dream.errors import ModelError, NoScore, NotApplicable, StudyError
-from dream.metrics import find_metric, metric, metric_names, score_answer
+from dream.metrics import Judge, find_metric, metric, metric_names, score_answer
 from dream.metrics.metric import BUILT_IN, NEEDS, _metrics
 from dream.records import Answer, Chunk, Question, Score, Span
 
@@ -40,6 +40,22 @@ def test_every_name_is_registered_with_known_needs():
 @pytest.mark.parametrize("name", ["recall_at_k", "precision_at_k", "mrr", "ndcg", "exact_match", "f1"])
 def test_a_perfect_answer_scores_1(name):
     assert score(name) == Score(name, 1.0)
+
+
+def test_a_score_of_several_judgings_is_their_mean_and_keeps_each():
+    @metric
+    def wavering(judge: Any) -> tuple[float | None, str]:
+        return [0.25, 0.75, None][judge.judging], "so said"
+
+    nothing: Any = None
+    for judgings, expected in {
+        1: Score("wavering", 0.25, "so said"),
+        2: Score("wavering", 0.5, "1. so said\n2. so said", judgings=(0.25, 0.75)),
+        3: Score("wavering", reason="so said"),
+    }.items():
+        judge = Judge(nothing, nothing, nothing, judgings)
+        found = asyncio.run(score_answer(find_metric("wavering"), QUESTION, ANSWER, 5, judge))
+        assert found == expected
 
 
 def test_costs_are_told_per_question_and_cannot_be_an_objective():
