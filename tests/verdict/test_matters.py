@@ -148,7 +148,7 @@ def test_repeats_tell_the_judges_noise_from_how_arm_and_question_meet():
     components = {share.source: share.variance for share in found.between_scores}
     assert found.judgings == 3 and components["judge's noise"] == pytest.approx(0.04, rel=0.1)
     assert components["arm × question"] == pytest.approx(0.01 * 11 / 12, rel=0.35)
-    assert "the judge's own noise, from 3 judgings" in found.sentences()[1]
+    assert "the judge's own noise (3 judgings" in found.sentences()[1]
     once = find_matters(result_of(arms, repeats[:, :, 0]))
     assert "judge's noise" not in {share.source for share in once.between_scores}
     assert "is part of that" in once.sentences()[1]
