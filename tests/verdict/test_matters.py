@@ -151,7 +151,7 @@ def test_repeats_tell_the_judges_noise_from_how_arm_and_question_meet():
     assert "the judge's own noise (3 judgings" in found.sentences()[1]
     once = find_matters(result_of(arms, repeats[:, :, 0]))
     assert "judge's noise" not in {share.source for share in once.between_scores}
-    assert "is part of that" in once.sentences()[1]
+    assert "is part of the last" in once.sentences()[1]
 
 
 def test_one_arm_or_one_question_says_nothing():
