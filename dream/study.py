@@ -48,7 +48,7 @@ class Section(BaseModel):
 class Prices(Section):
     """Dollars per million tokens, as providers print them."""
 
-    input: float = Field(0.0, ge=0, description="Dollars per million tokens of the prompt.")
+    input: float = Field(ge=0, description="Dollars per million tokens of the prompt; 0 if it costs none.")
     output: float = Field(0.0, ge=0, description="Dollars per million tokens of the answer.")
 
 
@@ -71,7 +71,9 @@ class OpenAIModel(Section):
         le=20,
         description="How often a call that was refused, timed out or broke off is tried again.",
     )
-    prices: Prices = Field(default_factory=Prices, description="Dollars per million tokens.")
+    prices: Prices | None = Field(
+        None, description="Dollars per million tokens; what the model costs is unknown without them."
+    )
 
     @field_validator("api_key")
     @classmethod

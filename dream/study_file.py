@@ -203,6 +203,12 @@ def used_models(study: Study) -> set[tuple[str, str]]:
     return llms | {("embeddings", name) for name in [*study.search.embedding, study.judge_embedding]}
 
 
+def unpriced_models(study: Study) -> list[str]:
+    """Names of models that the run would call and pay an amount for that the study does not tell."""
+    used = ((name, getattr(study.models, group).get(name)) for group, name in sorted(used_models(study)))
+    return [name for name, model in used if getattr(model, "prices", 0) is None]
+
+
 def _unset(
     study: Study, unset: list[tuple[Location, str]], environment: Mapping[str, str]
 ) -> Iterator[DreamError]:

@@ -25,7 +25,7 @@ from dream.report.html import write_report
 from dream.retrieval.index import contents_of
 from dream.storage import Folder, open_storage
 from dream.study import OfflineChat, Study
-from dream.study_file import used_models
+from dream.study_file import unpriced_models, used_models
 from dream.sweep.arms import list_arms
 from dream.sweep.plan import Plan, plan_study
 from dream.sweep.prepare import prepare
@@ -168,8 +168,7 @@ def run_sweep(
     results = {arm.id: found for arm in arms if (found := recorded(setting, arm, ledger)) and whole(found)}
     counts: dict[str, float] = {
         **ledger_counts(ledger),
-        "model_calls": ledger.made["golden"],
-        "dollars": golden.dollars,
+        **golden.used,
     }
     for found in results.values():
         counts["reused"] += sum(found.calls.values())
@@ -290,7 +289,7 @@ def _result(
         questions=golden.questions,
         arms=tuple(results),
         problems=corpus.problems,
-        usage=usage_of(counts, time.monotonic() - started),
+        usage=usage_of(counts, time.monotonic() - started, unpriced_models(study)),
         lineage=_lineage(study, corpus, golden),
         study_text=study.text,
         choice=study.verdict,

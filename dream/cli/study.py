@@ -101,9 +101,11 @@ def _print_result(result: SweepResult) -> None:
     print_leaderboard(result, Console(highlight=False))
     used = result.usage
     spent = f", ${used.dollars:,.2f}" if used.dollars else ""
+    if used.unpriced and used.model_calls:
+        spent += f", dollars unknown for {', '.join(used.unpriced)}"
     typer.echo(
-        f"this run  {used.model_calls:,} model calls, {used.embedded_texts:,} texts embedded, "
-        f"{used.reused:,} reused{spent}, {used.seconds:.0f} s"
+        f"this run  {used.model_calls:,} model calls, {used.input_tokens:,} + {used.output_tokens:,} tokens, "
+        f"{used.embedded_texts:,} texts embedded, {used.reused:,} reused{spent}, {used.seconds:.0f} s"
     )
 
 

@@ -97,7 +97,7 @@ def ask_about(
     ledger: Ledger,
     offline_url: str | None,
     bounds: Bounds,
-    spent: list[float],
+    used: list[dict[str, float]],
 ) -> list[dict[str, Any]]:
     """Questions about the batch's documents.
 
@@ -107,7 +107,7 @@ def ask_about(
         ledger: records every answer and vector.
         offline_url: where the offline server listens, if the judge is offline.
         bounds: calls, rates and dollars that the study allows.
-        spent: gets the dollars that the calls cost, whatever happens.
+        used: gets the meters' sums, whatever happens.
 
     Returns:
         For each question: question, reference, kind, and evidence as [document, text] pairs.
@@ -119,7 +119,7 @@ def ask_about(
     """
     name = study.models.judge
     model = study.models.llms[name]
-    embedder = open_embedder(study.judge_embedding, study.models.embeddings[study.judge_embedding])
+    embedder = open_embedder(study.judge_embedding, study.models.embeddings[study.judge_embedding], bounds)
     seed = _seed(study, batch)
     with _loop() as loop:
         gate = bounds.gate(provider_of(model))
@@ -132,7 +132,7 @@ def ask_about(
             with _ended_by_storage(llm.failures, embedding.failures):
                 return _ask(batch, llm, embedding, seed, calls_at_once)
         finally:
-            spent.append(chat.spent)
+            used += [chat.meter.sums(), embedder.meter.sums()]
             _in(loop, gate.__aexit__())
             _in(loop, chat.client.close())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -50,7 +50,7 @@ def build_golden(
     raw = _loaded(study)
     notes: list[str] = []
     failures: tuple[str, ...] = ()
-    dollars = 0.0
+    used: Mapping[str, float] = {}
     if study.golden.generate is not None:
         generated = generate_questions(
             study,
@@ -63,7 +63,7 @@ def build_golden(
         )
         raw += generated.questions
         notes += generated.notes
-        failures, dollars = generated.failures, generated.dollars
+        failures, used = generated.failures, generated.used
     named = _with_unique_ids(raw)
     kept, removed = remove_duplicates(named)
     notes += removed
@@ -80,7 +80,7 @@ def build_golden(
         notes += [f"{question.id}: {miss}." for miss in misses]
         questions.append(_made(question, spans))
     found = tuple(questions)
-    golden = GoldenDataset(found, digest_questions(found), tuple(notes), dollars=dollars, failures=failures)
+    golden = GoldenDataset(found, digest_questions(found), tuple(notes), failures=failures, used=used)
     return write_golden(ledger.storage, study.name, golden)
 
 

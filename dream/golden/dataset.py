@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dream.errors import CorruptObject, DreamError
@@ -26,7 +27,7 @@ class GoldenDataset:
         failures: those of the notes that tell of questions that should have been made and were not.
         csv_key: where the CSV file is stored.
         parquet_key: where the Parquet file is stored.
-        dollars: what the model calls of the build cost, those from the ledger not counted; 0 when read.
+        used: what the model calls of the build took, those from the ledger not counted; empty when read.
     """
 
     questions: tuple[Question, ...]
@@ -34,8 +35,8 @@ class GoldenDataset:
     notes: tuple[str, ...] = ()
     csv_key: str = ""
     parquet_key: str = ""
-    dollars: float = 0.0
     failures: tuple[str, ...] = ()
+    used: Mapping[str, float] = field(default_factory=dict)
 
 
 def digest_questions(questions: tuple[Question, ...]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from dream.ledger import Ledger
 from dream.models.chat import chat_identity
 from dream.models.embedding import embedding_identity
 from dream.models.limits import bounds_of
+from dream.models.meter import added
 from dream.records import Document, digest_of
 from dream.study import Generate, Study
 
@@ -51,13 +52,13 @@ class Generated:
         questions: in the order of the documents.
         notes: a sentence for each document or task that gave none, or not all.
         failures: those of the notes that tell of a task that failed.
-        dollars: what this run's calls cost; answers from the ledger cost nothing.
+        used: sums of the meters of this run's calls; answers from the ledger are not among them.
     """
 
     questions: tuple[RawQuestion, ...]
     notes: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
-    dollars: float = 0.0
+    used: Mapping[str, float] = field(default_factory=dict)
 
 
 def generate_questions(
@@ -126,8 +127,8 @@ def generate_questions(
             failures.append(f"{names}: {number} of {batch.questions} questions were made: {reason}.")
         # the same question about the same section, which ragas may make twice
         questions += {raw.id: raw for raw in map(_raw, result["questions"])}.values()
-    dollars = sum(result.get("dollars", 0.0) for result in results.values())
-    return Generated(tuple(questions), (*notes, *failures), tuple(failures), dollars)
+    used = added(result.get("used", {}) for result in results.values())
+    return Generated(tuple(questions), (*notes, *failures), tuple(failures), used)
 
 
 def testset_inputs(study: Study, batch: Batch) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def run_task(study: Study, batch: Batch, storage: Any, offline_url: str | None) 
     """What one Ray task does; never raises for what is wrong with its documents or answers.
 
     Returns:
-        questions, dollars, the ledger's counts made and reused, and the reason if not all went well.
+        questions, sums of the meters, the ledger's counts made and reused, and why not all went well.
 
     Raises:
         StorageError: nothing can be recorded, so nothing more may be paid for.
@@ -170,12 +171,12 @@ def run_task(study: Study, batch: Batch, storage: Any, offline_url: str | None) 
     from dream.golden.ask import IncompleteError, ask_about
 
     ledger = Ledger(storage)
-    spent: list[float] = []
+    used: list[dict[str, float]] = []
     questions: Any = []
     reason = ""
 
     def compute() -> Any:
-        return ask_about(study, batch, ledger, offline_url, bounds_of(study, storage.url), spent)
+        return ask_about(study, batch, ledger, offline_url, bounds_of(study, storage.url), used)
 
     try:
         # ragas draws progress bars for each of its steps, and warns of each embedding
@@ -191,7 +192,7 @@ def run_task(study: Study, batch: Batch, storage: Any, offline_url: str | None) 
     return {
         "questions": questions,
         "reason": reason,
-        "dollars": sum(spent),
+        "used": added(used),
         "made": dict(ledger.made),
         "reused": dict(ledger.reused),
     }

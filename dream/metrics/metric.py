@@ -77,6 +77,7 @@ class Judge:
         ledger: where the model's answers are recorded.
         judgings: how often each answer is judged.
         judging: which of them this is, from 0; equal requests of two judgings are asked twice.
+        metric: name of the metric that asks, by which its calls are counted.
     """
 
     chat: ChatModel
@@ -84,6 +85,7 @@ class Judge:
     ledger: Ledger
     judgings: int = 1
     judging: int = 0
+    metric: str = "judge"
 
 
 _metrics: dict[str, Metric] = {}
@@ -164,7 +166,7 @@ async def score_answer(metric: Metric, question: Question, answer: Answer, k: in
         "evidence": question.evidence,
         "k": k,
         "reply": answer,
-        "judge": judge,
+        "judge": replace(judge, metric=metric.name) if judge else judge,
     }
     if "evidence" in metric.needs and not question.evidence:
         why = "no evidence was located" if question.answerable else "the documents hold no answer"

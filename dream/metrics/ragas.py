@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def _llm(judge: Judge) -> RecordedLLM:
     from dream.models.recorded import RecordedLLM
 
-    return RecordedLLM(judge.chat, judge.ledger, "judge", judge.judging)
+    return RecordedLLM(judge.chat, judge.ledger, "judge", judge.judging, judge.metric)
 
 
 def _embedding(judge: Judge) -> RecordedEmbedding:

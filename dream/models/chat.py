@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dream.errors import ModelError
 from dream.ledger import Ledger
 from dream.models.limits import Gate
+from dream.models.meter import Meter
 from dream.records import from_json, to_json
 from dream.study import ENVIRONMENT_VARIABLE, OfflineChat, OpenAIChat, OpenAIModel, Prices
 
@@ -52,12 +53,14 @@ class Reply:
     output_tokens: int = 0
     seconds: float = 0.0
 
-    def dollars(self, prices: Prices) -> float:
-        """What it costs at these prices.
+    def dollars(self, prices: Prices | None) -> float:
+        """What it costs at these prices; 0 where none are known.
 
         >>> Reply("", input_tokens=1_000_000, output_tokens=500_000).dollars(Prices(input=0.4, output=1.6))
         1.2
         """
+        if prices is None:
+            return 0.0
         return (self.input_tokens * prices.input + self.output_tokens * prices.output) / 1e6
 
 
@@ -69,25 +72,32 @@ class ChatModel:
         name: what the study calls it.
         identity: everything about the model that its answers depend on, for the ledger.
         parameters: sent with every request.
-        calls: how many answers arrived through this connection.
-        spent: what they cost, in dollars.
+        prices: ``None`` where the study names none.
+        meter: what arrived through this connection, and what it cost.
     """
 
     name: str
     identity: dict[str, Any]
     model: str
     client: AsyncOpenAI
-    prices: Prices
+    prices: Prices | None
     parameters: dict[str, Any]
     seed: int | None
     gate: Gate
     secret: str = field(default="", repr=False)
     token_limit: str = "max_tokens"
-    calls: int = 0
-    spent: float = 0.0
+    meter: Meter = field(default_factory=Meter)
 
-    async def ask(self, messages: Messages, *, seed: int = 0, **parameters: Any) -> Reply:
+    async def ask(
+        self, messages: Messages, *, seed: int = 0, kind: str = "generate", **parameters: Any
+    ) -> Reply:
         """One answer; the client retries what can be retried, and honours Retry-After.
+
+        Args:
+            messages: the request.
+            seed: added to the study's.
+            kind: what the call is for, for the meter: golden, generate, or the name of a metric.
+            parameters: of this request, such as ``max_tokens``.
 
         Raises:
             ModelError: the model refused for good, or did not answer after all retries.
@@ -123,8 +133,11 @@ class ChatModel:
             )
             leave.took_dollars = reply.dollars(self.prices)
             leave.took_tokens = reply.input_tokens + reply.output_tokens
-        self.calls += 1
-        self.spent += leave.took_dollars
+        self.meter.calls[kind] += 1
+        self.meter.input_tokens += reply.input_tokens
+        self.meter.output_tokens += reply.output_tokens
+        self.meter.dollars += leave.took_dollars
+        self.meter.took(seconds)
         if choice is not None and choice.finish_reason == "length":
             limit = wanted[self.token_limit]
             raise CutOff(f"the answer was cut off at max_tokens={limit}", self.name, "raise max_tokens")
@@ -147,6 +160,7 @@ class ChatModel:
         *,
         repeat: int = 0,
         accept: Callable[[str], object] | None = None,
+        kind: str = "",
         **parameters: Any,
     ) -> Reply:
         """The recorded answer to this very request, or the model's, recorded as it arrives.
@@ -158,6 +172,7 @@ class ChatModel:
             repeat: 0 for the first time that a caller asks this, 1 for its second independent answer, …
             accept: raises ValueError for an answer that is of no use; it is asked for again, at most
                 TRIES_FOR_JSON times, and never recorded.
+            kind: what the call is for, for the meter; the stage if not given.
             parameters: of this request, such as ``max_tokens``.
 
         Raises:
@@ -174,7 +189,9 @@ class ChatModel:
         async def compute() -> Any:
             for attempt in range(TRIES_FOR_JSON):
                 try:
-                    reply = await self.ask(messages, seed=repeat + 1000 * attempt, **parameters)
+                    reply = await self.ask(
+                        messages, seed=repeat + 1000 * attempt, kind=kind or stage, **parameters
+                    )
                     if accept:
                         accept(reply.text)
                 except (ValueError, CutOff) as error:
@@ -222,7 +239,7 @@ def open_chat(
             base_url=offline_url, api_key="offline", max_retries=6, timeout=60, http_client=_listening(gate)
         )
         parameters: dict[str, Any] = {"temperature": 0.0, "max_tokens": 4096}
-        return ChatModel(name, identity, model.style, client, Prices(), parameters, seed, gate)
+        return ChatModel(name, identity, model.style, client, Prices(input=0), parameters, seed, gate)
     key = resolve_key(name, model)
     client = open_client(model, key, gate)
     parameters = {"max_tokens": model.max_tokens}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +19,7 @@ from dream.ledger import Ledger
 from dream.models.capacity import Rules
 from dream.models.chat import LETTERS_PER_TOKEN, open_client, resolve_key, told
 from dream.models.limits import Bounds, Gate
+from dream.models.meter import Meter
 from dream.study import HashingEmbedding, MiniLMEmbedding, OpenAIEmbedding
 
 if TYPE_CHECKING:
@@ -27,19 +29,6 @@ Vectors = NDArray[np.float32]
 
 # What a caller without a study's limits gets, such as `dream doctor`.
 FREE = Bounds(Rules(calls_at_once=4))
-
-
-@dataclass
-class Meter:
-    """What embedding took so far, in one process.
-
-    Attributes:
-        tokens: as the model's server counted them.
-        dollars: by the study's prices.
-    """
-
-    tokens: int = 0
-    dollars: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -182,18 +171,23 @@ def _minilm(texts: Sequence[str]) -> Vectors:
 def _over_http(
     name: str, model: OpenAIEmbedding, bounds: Bounds, meter: Meter
 ) -> Callable[[Sequence[str]], Vectors]:
+    price = model.prices.input if model.prices else 0.0
+
     async def request(client: AsyncOpenAI, gate: Gate, batch: list[str], key: str) -> list[list[float]]:
         import openai
 
-        most = sum(len(text.encode()) for text in batch) * model.prices.input / 1e6
+        most = sum(len(text.encode()) for text in batch) * price / 1e6
         async with gate.call(most, sum(map(len, batch)) // LETTERS_PER_TOKEN) as leave:
+            started = time.perf_counter()
             try:
                 answer = await client.embeddings.create(model=model.model, input=batch)
             except openai.OpenAIError as error:
                 raise told(error, name, key) from None
             leave.took_tokens = answer.usage.total_tokens if answer.usage else 0
-            leave.took_dollars = leave.took_tokens * model.prices.input / 1e6
-        meter.tokens += leave.took_tokens
+            leave.took_dollars = leave.took_tokens * price / 1e6
+            meter.took(time.perf_counter() - started)
+        meter.embedding_requests += 1
+        meter.embedding_tokens += leave.took_tokens
         meter.dollars += leave.took_dollars
         return [found.embedding for found in sorted(answer.data, key=lambda found: found.index)]
 

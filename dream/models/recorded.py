@@ -49,8 +49,9 @@ class RecordedLLM(InstructorBaseRagasLLM):
         answers: everything the model answered through this object, in order, for reasons beside scores.
     """
 
-    def __init__(self, chat: ChatModel, ledger: Ledger, stage: str, judging: int = 0) -> None:
-        self.chat, self.ledger, self.stage, self.judging = chat, ledger, stage, judging
+    def __init__(self, chat: ChatModel, ledger: Ledger, stage: str, judging: int = 0, kind: str = "") -> None:
+        self.chat, self.ledger, self.stage = chat, ledger, stage
+        self.judging, self.kind = judging, kind
         self.answers: list[BaseModel] = []
         self._asked: Counter[str] = Counter()
 
@@ -67,6 +68,7 @@ class RecordedLLM(InstructorBaseRagasLLM):
             self.stage,
             [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}],
             repeat=repeat,
+            kind=self.kind,
             accept=lambda text: read_form(text, response_model),
             max_tokens=JUDGE_TOKENS,
             response_format={"type": "json_object"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from dream.report.board import golden_notes
@@ -25,10 +26,7 @@ def summary_of(result: SweepResult) -> dict[str, Any]:
         "problems": [{"id": each.id, "kind": each.kind, "reason": each.reason} for each in result.problems],
         "golden_notes": golden_notes(result),
         "golden_failures": len(result.lineage.get("golden_failures", ())),
-        "model_calls": result.usage.model_calls,
-        "embedded_texts": result.usage.embedded_texts,
-        "reused": result.usage.reused,
-        "dollars": result.usage.dollars,
+        **asdict(result.usage),
         "seconds": round(result.usage.seconds, 2),
     }
 

@@ -108,11 +108,11 @@ def _build(setting: Setting, task: IndexTask, documents: tuple[Document, ...], t
     method = method_of(task.arm)
     embedder = setting.embedder(task.arm.embedding)
     build_index(ledger, documents, method.splitter(), method.split, embedder)
-    tally.add.remote({**ledger_counts(ledger), "dollars": embedder.meter.dollars, "indexes": 1})
+    tally.add.remote({**ledger_counts(ledger), **embedder.meter.sums(), "indexes": 1})
 
 
 def _embed_questions(setting: Setting, embedding: str, tally: Any) -> None:
     ledger = setting.open_ledger()
     embedder = setting.embedder(embedding)
     embed_texts(ledger, embedder, [question.question for question in setting.questions])
-    tally.add.remote({**ledger_counts(ledger), "dollars": embedder.meter.dollars})
+    tally.add.remote({**ledger_counts(ledger), **embedder.meter.sums()})

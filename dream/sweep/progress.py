@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from dream.ledger import Ledger
+from dream.models.meter import FIRST, KIND, LAST, added
 from dream.sweep.result import Usage
 
 CALLS = ("golden", "generate", "judge")
@@ -48,13 +49,25 @@ def ledger_counts(ledger: Ledger) -> Counter[str]:
     return Counter({"embedded_texts": ledger.made["embed"], "reused": reused})
 
 
-def usage_of(counts: Mapping[str, float], seconds: float) -> Usage:
+def usage_of(counts: Mapping[str, float], seconds: float, unpriced: Sequence[str] = ()) -> Usage:
     """Counts of all processes of a run as one record."""
+    kinds = {name.removeprefix(KIND): int(count) for name, count in counts.items() if name.startswith(KIND)}
+
+    def whole(name: str) -> int:
+        return int(counts.get(name, 0))
+
     return Usage(
-        model_calls=int(counts.get("model_calls", 0)),
-        embedded_texts=int(counts.get("embedded_texts", 0)),
-        reused=int(counts.get("reused", 0)),
+        model_calls=whole("model_calls"),
+        calls={kind: count for kind, count in sorted(kinds.items()) if count},
+        input_tokens=whole("input_tokens"),
+        output_tokens=whole("output_tokens"),
+        embedded_texts=whole("embedded_texts"),
+        embedding_requests=whole("embedding_requests"),
+        embedding_tokens=whole("embedding_tokens"),
+        reused=whole("reused"),
         dollars=float(counts.get("dollars", 0.0)),
+        unpriced=tuple(unpriced),
+        asking_seconds=counts.get(LAST, 0.0) - counts.get(FIRST, 0.0),
         seconds=seconds,
     )
 
@@ -63,12 +76,11 @@ class Tally:
     """Sums what workers tell; lives as a Ray actor beside the run."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts: dict[str, float] = {}
 
     def add(self, counts: Mapping[str, float]) -> None:
         """Add to the sums."""
-        for name, count in counts.items():
-            self.counts[name] += count  # type: ignore[assignment]  # dollars are not whole
+        self.counts = added([self.counts, counts])
 
     def read(self) -> dict[str, float]:
         """All sums so far."""
@@ -88,7 +100,11 @@ class Reporter:
         if not now and time.monotonic() - self._last < self._seconds:
             return
         self._last = time.monotonic()
-        growth = {name: total - self._told.get(name, 0) for name, total in totals.items()}
+        moments = (FIRST, LAST)  # those are no sums
+        growth = {
+            name: total if name in moments else total - self._told.get(name, 0)
+            for name, total in totals.items()
+        }
         self._told = dict(totals)
         self._tally.add.remote(growth)
 

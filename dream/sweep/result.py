@@ -145,16 +145,30 @@ class Usage:
 
     Attributes:
         model_calls: chat requests answered during this run.
+        calls: the same by what they were for: golden, generate, or the metric that asked.
+        input_tokens: of all prompts, as the models' servers counted them.
+        output_tokens: of all answers.
         embedded_texts: texts embedded during this run.
+        embedding_requests: requests to embedding models over HTTP.
+        embedding_tokens: tokens of the texts that they embedded.
         reused: model calls and embedded texts that the ledger answered instead.
-        dollars: what the model calls of this run cost.
+        dollars: what the model calls of this run cost, those of ``unpriced`` models left out.
+        unpriced: names of models that cost an amount which the study does not tell.
+        asking_seconds: from the first model call to the end of the last.
         seconds: how long the run took.
     """
 
     model_calls: int = 0
+    calls: Mapping[str, int] = field(default_factory=dict)
+    input_tokens: int = 0
+    output_tokens: int = 0
     embedded_texts: int = 0
+    embedding_requests: int = 0
+    embedding_tokens: int = 0
     reused: int = 0
     dollars: float = 0.0
+    unpriced: tuple[str, ...] = ()
+    asking_seconds: float = 0.0
     seconds: float = 0.0
 
 

@@ -22,6 +22,7 @@ from dream.metrics import Judge, find_metric, score_answer
 from dream.models.chat import ChatModel, open_chat, provider_of
 from dream.models.embedding import Embedder, embed_texts
 from dream.models.limits import Bounds, Gate
+from dream.models.meter import added
 from dream.records import Answer, Chunk, Question, Score, from_json, to_json
 from dream.retrieval.index import Index, open_index
 from dream.study import OfflineChat
@@ -85,9 +86,8 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
         async with places:
             row = await _row(setting, question, method, search, chat, judge)
         rows[question.id] = row
-        spent = chat.spent + judging.spent + comparing.meter.dollars + embedder.meter.dollars
-        calls = {"model_calls": chat.calls + judging.calls, "dollars": spent, "questions": len(rows)}
-        tell({**ledger_counts(ledger), **calls})
+        used = added(model.meter.sums() for model in (chat, judging, comparing, embedder))
+        tell({**ledger_counts(ledger), **used, "questions": len(rows)})
 
     try:
         async with AsyncExitStack() as opened:

@@ -78,7 +78,7 @@ def asked(chat: ChatModel) -> Awaitable[Reply]:
 def test_tokens_and_dollars_are_counted(server):
     async def use(chat: ChatModel) -> tuple[Reply, int, float]:
         first, _ = await asyncio.gather(chat.ask(QUESTION), chat.ask(QUESTION))
-        return first, chat.calls, chat.spent
+        return first, chat.meter.calls.total(), chat.meter.dollars
 
     reply, calls, spent = with_chat(server.url, use, prices={"input": 2.0, "output": 8.0})
     assert "512" in reply.text and reply.input_tokens > reply.output_tokens > 3 and 0 < reply.seconds < 10

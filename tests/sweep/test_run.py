@@ -41,7 +41,9 @@ def test_a_study_gives_every_arm_every_score_and_a_second_run_makes_no_call(tmp_
         for name, metric in arm["metrics"].items():
             assert (metric["scored"], metric["missing"]) == (6, 0), (arm["name"], name)
             assert -1 <= metric["mean"] <= 1
-    assert first.said["model_calls"] > 0
+    assert first.said["model_calls"] == sum(first.said["calls"].values()) > 0
+    assert first.said["input_tokens"] > 10 * first.said["output_tokens"] > 0
+    assert 0 < first.said["asking_seconds"] < first.said["seconds"]
     assert first.said["embedded_texts"] > 0
     assert Path(first.said["report"]).is_file()
 
@@ -61,6 +63,8 @@ def test_after_kill_9_the_leaderboard_is_the_same_and_only_calls_in_flight_are_p
     assert undisturbed.code == 0, undisturbed.errors
     whole = models.calls()
     assert whole["repeats"] == 0, "one run asked the same thing twice"
+    assert undisturbed.said["model_calls"] == whole["chat"]
+    assert undisturbed.said["calls"]["generate"] == whole["by_kind"]["generate"]
 
     # The same study at another address is other work for the ledger and the server alike.
     with start(ServerOptions(faults=Faults(latency=0.05))) as other:
