@@ -21,8 +21,8 @@ export UV_LINK_MODE := copy
 export UV_COMPILE_BYTECODE := 1
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: help demo mlflow test test-unit check check-manifests chart-readmes chart-diff pin-images image rootfs \
-	secrets rotate-secret format lock corpus pictures benchmarks-quick clean
+# Every target here is a name, but for the files of the environment.
+.PHONY: $(shell grep -oE '^[a-z-]+:' Makefile | tr -d ':')
 
 help:  ## This list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ chart-diff: $(VENV)/.dev  ## What an upgrade of the charts changes: make chart-d
 
 pin-images: $(VENV)/.dev  ## Resolve image tags to digests: make pin-images OVERLAYS="production gpu"
 	$(BIN)/python infra/pin-images $(addprefix --overlay ,$(OVERLAYS))
+
+connect: $(VENV)/.run  ## The platform's ports on this machine, and the settings that use them
+	$(BIN)/dream connect --namespace $(NAMESPACE)
 
 secrets: $(VENV)/.run  ## Random secrets, made once, straight into the cluster of the current kubeconfig
 	$(BIN)/python -m infra.secrets --namespace $(NAMESPACE)

@@ -13,7 +13,7 @@ import pytest
 from tests.sweep.shell import OFFLINE, SEARCH, dream, dream_command, environment, small_study
 
 COMMANDS = [
-    *("init", "doctor", "plan", "run", "report"),
+    *("init", "doctor", "plan", "run", "report", "connect"),
     *("corpus read", "corpus push", "golden build", "models serve"),
 ]
 

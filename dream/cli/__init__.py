@@ -10,6 +10,7 @@ import warnings
 import typer
 
 from dream.cli import corpus, golden, models
+from dream.cli.connect import connect
 from dream.cli.doctor import doctor
 from dream.cli.init import init
 from dream.cli.study import plan, report, run
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (init, doctor, plan, run, report):
+for command in (init, doctor, plan, run, report, connect):
     app.command()(command)
 for group, name in ((corpus, "corpus"), (golden, "golden"), (models, "models")):
     app.add_typer(group.app, name=name)

@@ -16,3 +16,7 @@ Storage = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Namespace = Annotated[str, typer.Option(help="Namespace of the platform.", envvar="DREAM_NAMESPACE")]
+Context = Annotated[
+    str | None, typer.Option(help="Context of the kubeconfig.", show_default="the current one")
+]

@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from dream.cluster.access import open_cluster
 from dream.errors import DreamError
 from infra.secrets.catalogue import KINDS
-from infra.secrets.cluster import connect
 from infra.secrets.make import given_by, make_missing
 from infra.secrets.rotate import restarted_by, rotate
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="with --rotate: only say what would restart")
     chosen = parser.parse_args(arguments)
     try:
-        cluster = connect(chosen.namespace, chosen.context)
+        cluster = open_cluster(chosen.namespace, chosen.context)
         if chosen.rotate and chosen.dry_run:
             for line in restarted_by(cluster, chosen.rotate):
                 print(f"would restart {line}")

@@ -1,90 +1,13 @@
-"""The few things asked of the cluster, with errors that a person can act upon."""
+"""Secrets and the namespace, as the cluster holds them."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-from dream.errors import DreamError
+from dream.cluster.access import Cluster, asking
 
 LABELS = {"app.kubernetes.io/part-of": "dream", "app.kubernetes.io/managed-by": "make-secrets"}
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A namespace of a cluster.
-
-    Attributes:
-        client: an ApiClient of the package ``kubernetes``.
-        namespace: where the platform lives.
-    """
-
-    client: Any = field(repr=False)
-    namespace: str
-
-    @property
-    def core(self) -> Any:
-        """Pods, Secrets, namespaces."""
-        from kubernetes.client import CoreV1Api
-
-        return CoreV1Api(self.client)
-
-    @property
-    def apps(self) -> Any:
-        """Deployments and StatefulSets."""
-        from kubernetes.client import AppsV1Api
-
-        return AppsV1Api(self.client)
-
-    @property
-    def batch(self) -> Any:
-        """Jobs and CronJobs."""
-        from kubernetes.client import BatchV1Api
-
-        return BatchV1Api(self.client)
-
-    def plain(self, thing: Any) -> Any:
-        """An object of the client as the JSON that the API server would show."""
-        return self.client.sanitize_for_serialization(thing)
-
-
-def connect(namespace: str, context: str | None = None) -> Cluster:
-    """The cluster of the current kubeconfig, or of one of its contexts.
-
-    Raises:
-        DreamError: there is no kubeconfig, or it has no such context.
-    """
-    from kubernetes import config
-
-    try:
-        client = config.new_client_from_config(context=context)  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
-        raise DreamError(
-            f"no cluster to talk to ({error})", "kubeconfig", "set KUBECONFIG, or pass --context"
-        ) from None
-    return Cluster(client, namespace)
-
-
-@contextlib.contextmanager
-def asking(what: str) -> Iterator[None]:
-    """Turn what the client raises into one sentence.
-
-    Without the answer's body, which may repeat what was sent.
-    """
-    from kubernetes.client import ApiException
-    from urllib3.exceptions import HTTPError
-
-    try:
-        yield
-    except ApiException as error:
-        todo = "ask for the right to do so" if error.status == 403 else "look at the API server's events"
-        raise DreamError(f"the API server answered {error.status} {error.reason}", what, todo) from None
-    except HTTPError as error:
-        raise DreamError(
-            f"the API server does not answer ({type(error).__name__})", what, "check `kubectl cluster-info`"
-        ) from None
 
 
 def read_secret(cluster: Cluster, name: str) -> Any | None:

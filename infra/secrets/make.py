@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from dream.cluster.access import Cluster
 from dream.errors import DreamError
 from infra.secrets.catalogue import KINDS
-from infra.secrets.cluster import Cluster, make_namespace, make_secret, read_secret
+from infra.secrets.cluster import make_namespace, make_secret, read_secret
 
 
 def given_by(environment: Mapping[str, str], name: str) -> dict[str, str]:

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from dream.cluster.access import Cluster, asking
 from dream.errors import DreamError
 from infra.secrets.catalogue import KINDS
-from infra.secrets.cluster import Cluster, asking, read_secret
+from infra.secrets.cluster import read_secret
 from infra.secrets.workloads import readers, restart_all
 
 ROTATING = "dream.dev/rotating-since"

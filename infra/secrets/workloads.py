@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from dream.cluster.access import Cluster, asking
 from dream.errors import DreamError
-from infra.secrets.cluster import Cluster, asking
 
 # Servers before their clients; Ray's head before its workers, which wait for it.
 ORDER = ("minio", "postgres", "mlflow", "dream-ray/head", "dream-ray/worker", "jupyter")
