@@ -27,10 +27,10 @@ NEAREST = 10
 HOLDS = 0.8
 """Share of the reference's words, beyond the question's, that the passage must hold; all of its numbers."""
 
-FITS = 0.8
+FITS = 0.9
 """Share of the evidence's own fit to the question, by words, that the passage must reach."""
 
-BEHIND = 0.1
+BEHIND = 0.05
 """How far the passage's cosine may lie behind the evidence's."""
 
 
