@@ -23,10 +23,10 @@ from dream.ledger import Ledger
 from dream.models.chat import LETTERS_PER_TOKEN, USUAL_ANSWER, Reply, provider_of
 from dream.models.embedding import open_embedder
 from dream.models.limits import bounds_of, start_actors
-from dream.study import OfflineChat, OpenAIChat, OpenAIEmbedding, Prices, Study
+from dream.study import OpenAIChat, OpenAIEmbedding, Prices, Study
 from dream.sweep.plan import JUDGE_CALLS
 from dream.sweep.progress import Status, Watcher
-from dream.verdict.golden_audit import Estimate, GoldenAudit
+from dream.verdict.golden_audit import Estimate, GoldenAudit, with_verdicts
 
 JUDGE_PROMPT = 1100
 """Tokens of a judge's prompt, the mean over the quickstart's 18,080."""
@@ -85,7 +85,7 @@ def audit_golden(
         refused=asked.refused if asked else 0,
     )
     _write_decisions(study, audit, ledger)
-    return audit
+    return with_verdicts(audit, verbs.read_results(study, storage))
 
 
 def estimate_asking(study: Study, golden: GoldenDataset, looked: Looked, llms: Sequence[str]) -> Estimate:
@@ -101,19 +101,13 @@ def estimate_asking(study: Study, golden: GoldenDataset, looked: Looked, llms: S
         answers = Reply("", letters // LETTERS_PER_TOKEN, len(questions) * USUAL_ANSWER)
         dollars += answers.dollars(_prices(study, name))
     asked = {*llms, study.models.judge} if judged else set(llms)
-    priced = all(_free(study, name) or _prices(study, name) != Prices() for name in asked)
+    priced = all(_prices(study, name) is not None for name in asked)
     return Estimate(len(questions) * len(llms) + judged, dollars, priced)
 
 
-def _prices(study: Study, name: str) -> Prices:
+def _prices(study: Study, name: str) -> Prices | None:
     model = study.models.llms[name]
-    return model.prices if isinstance(model, OpenAIChat) else Prices()
-
-
-def _free(study: Study, name: str) -> bool:
-    """Whether a model costs nothing to ask: an offline one, or a server that wants no key."""
-    model = study.models.llms[name]
-    return isinstance(model, OfflineChat) or model.api_key is None
+    return model.prices if isinstance(model, OpenAIChat) else Prices(input=0)
 
 
 def _ask(

@@ -46,6 +46,7 @@ def print_audit(audit: GoldenAudit, console: Console) -> None:
             f"right on {said_of['right']} of {said_of['asked']}{failed}"
         )
     console.print(f"{len(audit.flagged)} of {count_text(len(audit.questions), 'question')} flagged")
+    _print_verdicts(audit, console)
     console.print(Text(f"decide in {audit.csv}: write drop or keep, then name it in the study:"))
     console.print(Text(f"  golden: {{…, exclude: {audit.csv}}}"))
 
@@ -54,3 +55,10 @@ def _print(finding: Finding, question: str, console: Console) -> None:
     console.print(Text(f"  {finding.question}  {clean_text(question)}"))
     console.print(Text(f"    {clean_text(finding.what)}"))
     console.print(Text(f"    → {finding.suggestion}", style="dim"))
+
+
+def _print_verdicts(audit: GoldenAudit, console: Console) -> None:
+    verdicts = {"with all questions": audit.with_flagged, "without the flagged": audit.without_flagged}
+    for name, verdict in verdicts.items():
+        if verdict:
+            console.print(Text(f"verdict {name}: ", style="bold") + Text(clean_text(verdict.text)))

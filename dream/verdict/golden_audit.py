@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dream.golden.audit.closed_book import Attempt
 from dream.golden.audit.finding import CHECKS, Finding
 from dream.records import Question, to_json
+from dream.verdict.result import SweepResult
+from dream.verdict.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class GoldenAudit:
         calls: model calls made.
         dollars: what they cost.
         csv: where the CSV with a decision for each question is stored.
+        with_flagged: the verdict over all questions; ``None`` where the study has not been run.
+        without_flagged: the verdict without the flagged questions; ``None`` where all or none are flagged.
         refused: passages that seemed to answer a question too, and that the judge did not confirm.
     """
 
@@ -67,6 +71,8 @@ class GoldenAudit:
     dollars: float = 0.0
     csv: str = ""
     refused: int = 0
+    with_flagged: Verdict | None = None
+    without_flagged: Verdict | None = None
 
     @property
     def flagged(self) -> tuple[str, ...]:
@@ -100,6 +106,10 @@ class GoldenAudit:
             "not_confirmed": self.refused,
             "without_documents": self.without_documents(),
             "csv": self.csv,
+            "verdict": {
+                "with_flagged": self.with_flagged.to_json() if self.with_flagged else None,
+                "without_flagged": self.without_flagged.to_json() if self.without_flagged else None,
+            },
         }
 
     def without_documents(self) -> dict[str, Any]:
@@ -116,3 +126,12 @@ class GoldenAudit:
                 "failed": len(mine) - len(values),
             }
         return said
+
+
+def with_verdicts(audit: GoldenAudit, result: SweepResult) -> GoldenAudit:
+    """The audit with the verdict over all questions, and over those without a finding."""
+    if not any(arm.rows for arm in result.arms):
+        return audit
+    sound = len(audit.questions) - len(audit.flagged)
+    without = result.without(audit.flagged).verdict() if audit.flagged and sound else None
+    return replace(audit, with_flagged=result.verdict(), without_flagged=without)

@@ -23,6 +23,7 @@ from dream.metrics import Judge, find_metric, score_answer
 from dream.models.chat import ChatModel, open_chat, provider_of
 from dream.models.embedding import Embedder, embed_document, embed_texts, open_embedder
 from dream.models.limits import Bounds
+from dream.models.meter import added
 from dream.records import Answer, Chunk, Corpus
 from dream.study import Study
 
@@ -131,11 +132,11 @@ async def ask(
         attempts = await attempt_all(golden.questions, chats, judge, ledger, objective, tell)
         verdicts = await asyncio.gather(*(_confirmed(found, judge) for found in looked.alternatives))
         confirmed = [found for found, yes in zip(looked.alternatives, verdicts, strict=True) if yes]
-    spent = comparing.meter.dollars + sum(chat.spent for chat in (*chats.values(), judging))
-    calls = sum(chat.calls for chat in (*chats.values(), judging))
+    meters = [*(chat.meter for chat in (*chats.values(), judging)), comparing.meter]
+    used = added(meter.sums() for meter in meters)
     findings = [*find_answered(attempts), *(finding_of(found, confirmed=True) for found in confirmed)]
     refused = len(looked.alternatives) - len(confirmed)
-    return Asked(tuple(attempts), tuple(findings), refused, calls, spent)
+    return Asked(tuple(attempts), tuple(findings), refused, int(used["model_calls"]), used["dollars"])
 
 
 async def _confirmed(found: Alternative, judge: Judge) -> bool:
