@@ -1,0 +1,86 @@
+"""A study in the cluster, driven from Jupyter: the laptop's numbers, to the last digit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.sweep.shell import Ended, numbers
+
+from . import studies
+from .conftest import Stack
+from .figures import Figures
+
+pytestmark = pytest.mark.cluster
+
+TRACKED = """
+import json, sys
+from mlflow import MlflowClient
+client = MlflowClient()
+parent = client.get_run(sys.argv[1])
+runs = client.search_runs([parent.info.experiment_id], filter_string=f"tags.`mlflow.parentRunId` = '{sys.argv[1]}'")
+print(json.dumps({run.info.run_name: run.data.metrics for run in runs}))
+"""  # noqa: E501
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    return studies.on_this_machine(tmp_path_factory.mktemp("laptop"))
+
+
+@pytest.fixture(scope="module")
+def sent(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return studies.send(stack.cluster, tmp_path_factory.mktemp("cluster"), "small")
+
+
+@pytest.fixture(scope="module")
+def run(stack: Stack, sent: str, figures: Figures) -> Ended:
+    ended = studies.in_cluster(stack.cluster, sent)
+    assert ended.code == 0, ended.errors
+    figures["seconds of the small study in the cluster"] = ended.said["seconds"]
+    return ended
+
+
+def test_leaderboard_is_the_laptops(run: Ended, laptop: Ended, figures: Figures) -> None:
+    assert len(run.said["arms"]) == 4
+    assert numbers(run) == numbers(laptop)
+    figures["numbers equal to the laptop's"] = sum(len(arm["metrics"]) * 4 for arm in run.said["arms"])
+
+
+def test_work_went_where_it_belongs(stack: Stack, run: Ended) -> None:
+    # The driver's address is the cluster's by its environment, and nothing was kept in the Pod.
+    said = studies.in_pod(
+        stack.cluster, "echo $RAY_ADDRESS; ls -d ~/studies/small/.dream/* 2>/dev/null || true"
+    )
+    assert said.split()[0] == "ray://dream-ray-head:10001"
+    assert not [line for line in said.split()[1:] if "ledger" in line or "mlflow.db" in line], said
+    listed = studies.in_pod(stack.cluster, LIST)
+    assert "ledger/" in listed
+
+
+LIST = """python -c "
+import boto3
+for each in boto3.client('s3').list_objects_v2(Bucket='dream', Prefix='ledger/')['Contents']: print(each['Key'])
+" """
+
+
+def test_leaderboard_is_in_mlflow_on_postgres(stack: Stack, run: Ended) -> None:
+    arms = json.loads(stack.cluster.python(studies.JUPYTER, TRACKED, run.said["mlflow_run"]))
+    objective = run.said["objective"]
+    shown = sorted(metrics[objective] for metrics in arms.values())
+    assert shown == sorted(arm["metrics"][objective]["mean"] for arm in run.said["arms"])
+    count = "select count(*) from runs where lifecycle_stage = 'active'"
+    rows = stack.cluster.kubectl(
+        "exec", "postgres-1", "--container", "postgres", "--", "psql", "-At", "-d", "mlflow", "-c", count
+    )
+    assert int(rows) >= len(arms) + 1
+
+
+def test_run_again_makes_no_call(stack: Stack, sent: str, run: Ended) -> None:
+    before = studies.calls(stack.cluster)
+    again = studies.in_cluster(stack.cluster, sent)
+    assert again.code == 0, again.errors
+    assert numbers(again) == numbers(run)
+    assert again.said["model_calls"] == 0
+    assert studies.calls(stack.cluster) == before
