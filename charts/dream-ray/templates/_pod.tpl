@@ -20,6 +20,11 @@ role (head or worker) and group (head's values, or a worker group's).
 - name: RAY_AUTH_TOKEN
   valueFrom: {secretKeyRef: {name: {{ include "dream-ray.token" .root }}, key: auth_token}}
 - {name: RAY_USAGE_STATS_ENABLED, value: "0"}
+{{- if eq .role "head" }}
+# Ray's client server forks one process per client. gRPC's own care for forks ends about one in twenty of them
+# before they start, more when others knock at the same time; the process execs at once and needs none of it.
+- {name: GRPC_ENABLE_FORK_SUPPORT, value: "0"}
+{{- end }}
 - {name: MLFLOW_TRACKING_URI, value: {{ $values.mlflow.trackingUri | quote }}}
 - {name: MLFLOW_DISABLE_TELEMETRY, value: "true"}
 {{- if $values.mlflow.existingSecret }}

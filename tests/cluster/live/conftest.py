@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .cluster import CACHE, SHARED, Cluster, wait_for
+from .cluster import CACHE, SHARED, Cluster
 from .documents import README, commands
 from .figures import Figures
 from .fork import Fork, make_fork, use_local_release
@@ -93,7 +93,7 @@ def stack(cluster: Cluster, fork: Fork, figures: Figures) -> Stack:
     started = time.monotonic()
     for command in typed:
         here.shell(command)
-    wait_for(lambda: not not_green(here), "every part Synced and Healthy", seconds=900)
+    wait_until_green(here, fork)
     seconds = time.monotonic() - started
     figures["seconds from the first command to green"] = seconds
     return Stack(here, fork, typed, seconds)
@@ -111,9 +111,22 @@ def at_fork(cluster: Cluster, fork: Fork) -> Cluster:
     return replace(cluster, folder=Path(fork.folder), environment=environment)
 
 
-def not_green(cluster: Cluster) -> dict[str, str]:
-    """What is not yet Synced and Healthy, with what Argo CD says of it."""
-    found = {one["metadata"]["name"]: one.get("status", {}) for one in applications(cluster)}
+def wait_until_green(cluster: Cluster, fork: Fork, seconds: float = 900) -> None:
+    """Wait until every part is Synced and Healthy at the fork's newest commit."""
+    commit = fork.git("rev-parse", "HEAD").strip()
+    limit = time.monotonic() + seconds
+    while left := not_green(cluster, commit):
+        assert time.monotonic() < limit, f"not green after {seconds:.0f} s: {left}"
+        time.sleep(2)
+
+
+def not_green(cluster: Cluster, commit: str) -> dict[str, str]:
+    """What is not yet Synced to a commit and Healthy, with what Argo CD says of it."""
+    found = {
+        one["metadata"]["name"]: one.get("status", {})
+        for one in applications(cluster)
+        if one.get("status", {}).get("sync", {}).get("revision") == commit
+    }
     states = {name: state(found.get(name, {})) for name in ("dream", *PARTS)}
     return {name: said for name, said in states.items() if said != "Synced Healthy"}
 

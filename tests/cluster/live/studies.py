@@ -30,9 +30,17 @@ def small(folder: Path, url: str, questions: int = 6) -> Path:
 
 
 def on_this_machine(folder: Path, questions: int = 6) -> shell.Ended:
-    """Run it with what DREAM brings: a Ray, a storage folder and an MLflow database of its own."""
+    """Run it with what DREAM brings: a Ray, a storage folder and an MLflow database of its own.
+
+    Beside a cluster on two cores Ray may not start in the time it gives itself, so it may try again.
+    """
     with start() as server:
-        ended = shell.run(small(folder, server.url, questions), folder / "storage")
+        study = small(folder, server.url, questions)
+        ended = shell.run(study, folder / "storage")
+        for _ in range(3):
+            if ended.code == 0:
+                break
+            ended = shell.run(study, folder / "storage")
     assert ended.code == 0, ended.errors
     return ended
 

@@ -50,19 +50,17 @@ def test_leaderboard_is_the_laptops(run: Ended, laptop: Ended, figures: Figures)
 
 def test_work_went_where_it_belongs(stack: Stack, run: Ended) -> None:
     # The driver's address is the cluster's by its environment, and nothing was kept in the Pod.
-    said = studies.in_pod(
-        stack.cluster, "echo $RAY_ADDRESS; ls -d ~/studies/small/.dream/* 2>/dev/null || true"
-    )
-    assert said.split()[0] == "ray://dream-ray-head:10001"
-    assert not [line for line in said.split()[1:] if "ledger" in line or "mlflow.db" in line], said
-    listed = studies.in_pod(stack.cluster, LIST)
-    assert "ledger/" in listed
+    address, *left = studies.in_pod(stack.cluster, "echo $RAY_ADDRESS; find ~/studies").split()
+    assert address == "ray://dream-ray-head:10001"
+    assert not [name for name in left if "ledger" in name or "mlflow.db" in name]
+    assert int(stack.cluster.python(studies.JUPYTER, COUNT_LEDGER)) > 100
 
 
-LIST = """python -c "
+COUNT_LEDGER = """
 import boto3
-for each in boto3.client('s3').list_objects_v2(Bucket='dream', Prefix='ledger/')['Contents']: print(each['Key'])
-" """
+pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket="dream", Prefix="ledger/")
+print(sum(page["KeyCount"] for page in pages))
+"""
 
 
 def test_leaderboard_is_in_mlflow_on_postgres(stack: Stack, run: Ended) -> None:
