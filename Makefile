@@ -46,6 +46,9 @@ benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks
 	@for name in floor growth judging straightforward warm_arm; do \
 		$(BIN)/python -m benchmarks.$$name --quick --json; done
 
+test-cluster: $(VENV)/.dev  ## The platform on a running cluster: KUBECONFIG's, else ../shared/cluster, as root
+	$(BIN)/python -m pytest -m cluster tests/cluster/live
+
 check: $(VENV)/.dev  ## Style, types, floors, notebooks without output
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -7,8 +7,10 @@ import json
 import subprocess
 import tarfile
 from base64 import b64encode
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from dream.models.offline import start
 from tests.sweep import shell
@@ -19,39 +21,64 @@ JUPYTER = "jupyter-0 --container jupyter"
 IN_CLUSTER = "http://models:8000/v1"
 
 CALLS = """
-import json, urllib.request
-print(urllib.request.urlopen("http://models:8000/calls", timeout=20).read().decode())
+import sys, urllib.request
+print(urllib.request.urlopen(f"http://{sys.argv[1]}:8000/calls", timeout=20).read().decode())
 """
 
 
-def small(folder: Path, url: str, questions: int = 6) -> Path:
+@dataclass(frozen=True)
+class Kind:
+    """What is studied: four arms, or more of them at a pace that leaves time to break something."""
+
+    search: str = shell.SEARCH
+    questions: int = 6
+    more: str = ""
+
+
+SMALL = Kind()
+SLOW = Kind(
+    "{method: [chunks, sentence_window, auto_merging], llm: [good, poor], embedding: [hashing],"
+    " knobs: {chunks: {chunk_size: [96, 160]}}}",
+    questions=7,
+    more="limits: {calls_at_once: 2}",
+)
+
+
+def write(folder: Path, kind: Kind, good: str, poor: str) -> Path:
     """The study, its documents and its questions in a folder; the same but for where the models are."""
-    return shell.small_study(folder, models=shell.served(url), search=shell.SEARCH, questions=questions)
+    models = shell.served(good).replace(
+        f'model: lead, base_url: "{good}"', f'model: lead, base_url: "{poor}"'
+    )
+    return shell.small_study(
+        folder, models=models, search=kind.search, more=kind.more, questions=kind.questions
+    )
 
 
-def on_this_machine(folder: Path, questions: int = 6) -> shell.Ended:
+def on_this_machine(folder: Path, kind: Kind = SMALL) -> tuple[shell.Ended, dict[str, Any]]:
     """Run it with what DREAM brings: a Ray, a storage folder and an MLflow database of its own.
 
     Beside a cluster on two cores Ray may not start in the time it gives itself, so it may try again.
+
+    Returns:
+        how it ended, and what the good model, which is the judge too, counted.
     """
-    with start() as server:
-        study = small(folder, server.url, questions)
-        ended = shell.run(study, folder / "storage")
-        for _ in range(3):
+    with start() as good, start() as poor:
+        study = write(folder, kind, good.url, poor.url)
+        for _ in range(4):
+            ended = shell.run(study, folder / "storage")
             if ended.code == 0:
                 break
-            ended = shell.run(study, folder / "storage")
-    assert ended.code == 0, ended.errors
-    return ended
+        assert ended.code == 0, ended.errors
+        return ended, json.loads(urlopen(good.url.replace("/v1", "/calls")).read())
 
 
-def send(cluster: Cluster, folder: Path, name: str, questions: int = 6) -> str:
+def send(cluster: Cluster, folder: Path, name: str, kind: Kind = SMALL, good: str = IN_CLUSTER) -> str:
     """Put the study into the home of the Jupyter Pod and its documents into the store.
 
     Returns:
         its path in the Pod.
     """
-    study = small(folder / name, IN_CLUSTER, questions)
+    study = write(folder / name, kind, good, IN_CLUSTER)
     study.write_text(study.read_text().replace("corpus: corpus", f"corpus: s3://dream/documents/{name}"))
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -92,6 +119,6 @@ def in_cluster(cluster: Cluster, study: str) -> shell.Ended:
     return finished(started(cluster, study))
 
 
-def calls(cluster: Cluster) -> dict[str, Any]:
-    """What the models in the cluster counted: calls, and how many of them were repeats."""
-    return json.loads(cluster.python(JUPYTER, CALLS))
+def calls(cluster: Cluster, service: str = "models") -> dict[str, Any]:
+    """What the models behind a Service counted: calls, and how many of them were repeats."""
+    return json.loads(cluster.python(JUPYTER, CALLS, service))
