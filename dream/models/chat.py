@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import re
 import time
@@ -87,6 +89,7 @@ class ChatModel:
     secret: str = field(default="", repr=False)
     token_limit: str = "max_tokens"
     meter: Meter = field(default_factory=Meter)
+    _under_way: dict[tuple[object, ...], asyncio.Task[Any]] = field(default_factory=dict, repr=False)
 
     async def ask(
         self, messages: Messages, *, seed: int = 0, kind: str = "generate", **parameters: Any
@@ -102,6 +105,7 @@ class ChatModel:
         Raises:
             ModelError: the model refused for good, or did not answer after all retries.
         """
+        import httpx
         import openai
 
         wanted = {**self.parameters, **parameters}
@@ -114,38 +118,43 @@ class ChatModel:
         async with self.gate.call(most, letters // LETTERS_PER_TOKEN + USUAL_ANSWER) as leave:
             started = time.perf_counter()
             try:
-                answer = await self.client.chat.completions.create(
-                    model=self.model,
-                    messages=messages,  # type: ignore[arg-type]  # plain dicts, checked by the server
-                    **wanted,
+                # what chat.completions.create sends, without its walk through every field of the request
+                response = await self.client.post(
+                    "/chat/completions",
+                    body={"messages": messages, "model": self.model, **wanted},
+                    cast_to=httpx.Response,
                 )
             except openai.OpenAIError as error:
                 raise told(error, self.name, self.secret) from None
-            seconds = time.perf_counter() - started
-            usage = answer.usage
-            choice = answer.choices[0] if answer.choices else None
-            text = choice.message.content if choice else None
-            reply = Reply(
-                text=text or "",
-                input_tokens=usage.prompt_tokens if usage else 0,
-                output_tokens=usage.completion_tokens if usage else 0,
-                seconds=seconds,
-            )
+            reply, ended = self._read(response.content, time.perf_counter() - started)
             leave.took_dollars = reply.dollars(self.prices)
             leave.took_tokens = reply.input_tokens + reply.output_tokens
         self.meter.calls[kind] += 1
         self.meter.input_tokens += reply.input_tokens
         self.meter.output_tokens += reply.output_tokens
         self.meter.dollars += leave.took_dollars
-        self.meter.took(seconds)
-        if choice is not None and choice.finish_reason == "length":
+        self.meter.took(reply.seconds)
+        if ended == "length":
             limit = wanted[self.token_limit]
             raise CutOff(f"the answer was cut off at max_tokens={limit}", self.name, "raise max_tokens")
-        if choice is not None and choice.finish_reason == "content_filter":
+        if ended == "content_filter":
             raise ModelError("the provider's filter held the answer back", self.name, "look at the question")
         if not reply.text.strip():
             raise ModelError("the model answered with nothing", self.name, "try again, or another model")
         return reply
+
+    def _read(self, content: bytes, seconds: float) -> tuple[Reply, str]:
+        """The answer, and why it ended; servers of many makes leave out what they have not."""
+        try:
+            answer = json.loads(content)
+            choice = (answer.get("choices") or [{}])[0]
+            usage = answer.get("usage") or {}
+            text = (choice.get("message") or {}).get("content") or ""
+            tokens = [int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
+            return Reply(str(text), tokens[0], tokens[1], seconds), str(choice.get("finish_reason") or "")
+        except (ValueError, TypeError, AttributeError, LookupError):
+            what = "what the server sent is no answer of a chat model"
+            raise ModelError(what, self.name, "check base_url") from None
 
     def _most_dollars(self, messages: Messages, max_tokens: int) -> float:
         """More than the call can cost: a token is a byte at least, and an answer ends at its limit."""
@@ -206,7 +215,16 @@ class ChatModel:
                 "run again, raise max_tokens, or take a model that can answer in JSON",
             )
 
-        return from_json(Reply, await ledger.remember_call(stage, inputs, compute))
+        # What is asked for again while it is under way waits for that answer, without a look at the ledger.
+        asked = (stage, repeat, repr(parameters), *(message["content"] for message in messages))
+        task = self._under_way.get(asked)
+        if task is None:
+            task = self._under_way[asked] = asyncio.create_task(ledger.remember_call(stage, inputs, compute))
+            task.add_done_callback(lambda _: self._under_way.pop(asked, None))
+            return from_json(Reply, await asyncio.shield(task))
+        found = await asyncio.shield(task)
+        ledger.reused[stage] += 1
+        return from_json(Reply, found)
 
 
 def open_chat(
@@ -271,7 +289,7 @@ def provider_of(model: OpenAIChat | OfflineChat) -> str:
 
 def _listening(gate: Gate) -> Any:
     """An HTTP client that tells the gate of refusals; the retries themselves are the OpenAI client's."""
-    from openai import DefaultAsyncHttpxClient
+    from openai import DefaultAioHttpClient
 
     async def hear(response: Any) -> None:
         headers = response.headers
@@ -280,7 +298,7 @@ def _listening(gate: Gate) -> Any:
         elif headers.get("x-ratelimit-remaining-requests") == "0":
             gate.pause(seconds_of(headers.get("x-ratelimit-reset-requests", "")))
 
-    return DefaultAsyncHttpxClient(event_hooks={"response": [hear]})
+    return DefaultAioHttpClient(event_hooks={"response": [hear]})
 
 
 def seconds_of(duration: str) -> float:
@@ -327,12 +345,15 @@ def resolve_key(name: str, model: OpenAIModel) -> str:
 
 def told(error: Exception, name: str, secret: str) -> ModelError:
     """A client's exception in one sentence that holds no secret."""
+    import httpx
     import openai
 
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
         # Servers like to repeat a part of the key in this text.
         return ModelError(f"the server refused the key (HTTP {error.status_code})", name, "check the key")
-    if isinstance(error, openai.APITimeoutError):
+    # a connection that was refused is told as one that took too long
+    connected = not isinstance(error.__cause__, httpx.ConnectTimeout)
+    if isinstance(error, openai.APITimeoutError) and connected:
         return ModelError(
             "no answer in time, after all retries", name, "raise its timeout, or look at the server"
         )
