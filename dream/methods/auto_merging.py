@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 @method
 class AutoMerging(Method):
     """A tree of ever smaller chunks, of which only the leaves are indexed; siblings merge when found."""
+
+    quick: ClassVar[bool] = True
 
     chunk_sizes: list[int] = Field(
         [512, 256, 128], min_length=2, description="Most tokens of a chunk on each level; must descend."

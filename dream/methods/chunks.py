@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 
 from dream.methods.method import Method, Search, at_query, method
@@ -12,6 +14,8 @@ from dream.records import Chunk, Document
 @method
 class Chunks(Method):
     """Cut at sentence ends into chunks of about equal length that overlap; retrieve the nearest."""
+
+    quick: ClassVar[bool] = True
 
     chunk_size: int = Field(256, ge=16, le=8192, description="Most tokens of a chunk.")
     chunk_overlap: int = Field(32, ge=0, description="Tokens that a chunk shares with the one before it.")

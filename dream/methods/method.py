@@ -26,7 +26,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -55,6 +55,9 @@ class Method(BaseModel, ABC):
     """A RAG method with its knobs as fields; every field may be a search axis."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Whether `retrieve` only compares vectors, so that doing it again takes less than looking it up.
+    quick: ClassVar[bool] = False
 
     @abstractmethod
     def split(self, document: Document) -> Sequence[Chunk]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -14,6 +15,8 @@ from dream.records import Chunk, Document, Span
 @method
 class SentenceWindow(Method):
     """Embed each sentence alone; the language model is shown the sentences on both sides as well."""
+
+    quick: ClassVar[bool] = True
 
     window: int = Field(3, ge=0, le=50, description="Sentences shown on each side of the one that was found.")
     top_k: int = at_query(4, ge=1, le=100, description="Windows shown to the language model.")

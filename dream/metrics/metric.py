@@ -13,6 +13,7 @@ It may ask for any of the names in NEEDS, be ``async``, and give a number, or a 
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import math
@@ -156,7 +157,9 @@ async def score_answer(metric: Metric, question: Question, answer: Answer, k: in
     """
     if "judge" in metric.needs and judge is not None and judge.judgings > 1:
         once = [replace(judge, judgings=1, judging=number) for number in range(judge.judgings)]
-        return _mean_of([await score_answer(metric, question, answer, k, each) for each in once])
+        return _mean_of(
+            await asyncio.gather(*(score_answer(metric, question, answer, k, each) for each in once))
+        )
     given: dict[str, Any] = {
         "question": question.question,
         "reference": question.reference,

@@ -2,13 +2,16 @@
 
 Names and definitions: Es et al., *RAGAS: Automated Evaluation of Retrieval Augmented Generation*, 2023,
 and the ragas 0.4 documentation. Only the client is ours: every judge call is in the ledger, equal
-requests of different metrics and arms are asked once, and nothing is sent to ragas' makers.
+requests of different metrics and arms are asked once, calls of a metric that do not need each other's
+answers are under way together, and nothing is sent to ragas' makers.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dream.errors import NoScore
 from dream.metrics.metric import Judge, metric
@@ -16,7 +19,9 @@ from dream.metrics.metric import Judge, metric
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from dream.models.recorded import RecordedEmbedding, RecordedLLM
+    from dream.models.recorded import Prompt, RecordedEmbedding, RecordedLLM
+
+RagasMetric = TypeVar("RagasMetric")
 
 
 def _llm(judge: Judge) -> RecordedLLM:
@@ -29,6 +34,22 @@ def _embedding(judge: Judge) -> RecordedEmbedding:
     from dream.models.recorded import RecordedEmbedding
 
     return RecordedEmbedding(judge.embedder, judge.ledger)
+
+
+def _with_quick_prompts(metric: RagasMetric) -> RagasMetric:
+    from ragas.prompt.metrics.base_prompt import BasePrompt
+
+    for name, prompt in vars(metric).items():
+        if isinstance(prompt, BasePrompt):
+            setattr(metric, name, _quick(type(prompt)))
+    return metric
+
+
+@cache
+def _quick(prompt: type[Any]) -> Prompt:
+    from dream.models.recorded import Prompt
+
+    return Prompt(prompt())
 
 
 def _needs(**values: object) -> None:
@@ -71,7 +92,7 @@ async def faithfulness(
 
     _needs(answer=answer, contexts=contexts)
     llm = _llm(judge)
-    found = await Faithfulness(llm=llm).ascore(
+    found = await _with_quick_prompts(Faithfulness(llm=llm)).ascore(
         user_input=question, response=answer, retrieved_contexts=list(contexts)
     )
     return found.value, _reason(llm.answers[1:])
@@ -81,12 +102,16 @@ async def faithfulness(
 async def answer_relevancy(question: str, answer: str, judge: Judge) -> tuple[float, str]:
     """Mean cosine between the question and three questions that the answer would answer; 0 if it evades."""
     from ragas.metrics.collections import AnswerRelevancy
+    from ragas.metrics.collections.answer_relevancy.util import AnswerRelevanceInput, AnswerRelevanceOutput
 
     _needs(answer=answer)
-    llm = _llm(judge)
-    found = await AnswerRelevancy(llm=llm, embeddings=_embedding(judge)).ascore(
-        user_input=question, response=answer
+    llm, embedding = _llm(judge), _embedding(judge)
+    metric = _with_quick_prompts(AnswerRelevancy(llm=llm, embeddings=embedding))
+    prompt = metric.prompt.to_string(AnswerRelevanceInput(response=answer))
+    await asyncio.gather(
+        llm.ask_early([prompt] * metric.strictness, AnswerRelevanceOutput), embedding.embed_early([question])
     )
+    found = await metric.ascore(user_input=question, response=answer)
     return found.value, _reason(llm.answers)
 
 
@@ -96,12 +121,14 @@ async def context_precision(
 ) -> tuple[float, str]:
     """Average precision of the ranked contexts, each judged useful for the reference answer or not."""
     from ragas.metrics.collections import ContextPrecision
+    from ragas.metrics.collections.context_precision.util import ContextPrecisionInput, ContextPrecisionOutput
 
     _needs(reference=reference, contexts=contexts)
     llm = _llm(judge)
-    found = await ContextPrecision(llm=llm).ascore(
-        user_input=question, reference=reference, retrieved_contexts=list(contexts)
-    )
+    metric = _with_quick_prompts(ContextPrecision(llm=llm))
+    asked = [ContextPrecisionInput(question=question, context=each, answer=reference) for each in contexts]
+    await llm.ask_early([metric.prompt.to_string(each) for each in asked], ContextPrecisionOutput)
+    found = await metric.ascore(user_input=question, reference=reference, retrieved_contexts=list(contexts))
     return found.value, _reason(llm.answers)
 
 
@@ -114,7 +141,7 @@ async def context_recall(
 
     _needs(reference=reference, contexts=contexts)
     llm = _llm(judge)
-    found = await ContextRecall(llm=llm).ascore(
+    found = await _with_quick_prompts(ContextRecall(llm=llm)).ascore(
         user_input=question, reference=reference, retrieved_contexts=list(contexts)
     )
     return found.value, _reason(llm.answers)
@@ -124,12 +151,21 @@ async def context_recall(
 async def answer_correctness(question: str, reference: str, answer: str, judge: Judge) -> tuple[float, str]:
     """0.75 × F1 of the statements shared with the reference + 0.25 × cosine of both texts."""
     from ragas.metrics.collections import AnswerCorrectness
+    from ragas.metrics.collections.answer_correctness.util import (
+        StatementGeneratorInput,
+        StatementGeneratorOutput,
+    )
 
     _needs(reference=reference, answer=answer)
-    llm = _llm(judge)
-    found = await AnswerCorrectness(llm=llm, embeddings=_embedding(judge)).ascore(
-        user_input=question, response=answer, reference=reference
+    llm, embedding = _llm(judge), _embedding(judge)
+    metric = _with_quick_prompts(AnswerCorrectness(llm=llm, embeddings=embedding))
+    split = metric.statement_generator_prompt
+    asked = [StatementGeneratorInput(question=question, answer=text) for text in (answer, reference)]
+    await asyncio.gather(
+        llm.ask_early([split.to_string(each) for each in asked], StatementGeneratorOutput),
+        embedding.embed_early([answer, reference]),
     )
+    found = await metric.ascore(user_input=question, response=answer, reference=reference)
     return found.value, _reason(llm.answers[2:])
 
 
@@ -141,6 +177,6 @@ async def answer_similarity(reference: str, answer: str, judge: Judge) -> float:
     _needs(reference=reference, answer=answer)
     embedding = _embedding(judge)
     # ragas embeds here without awaiting; what is known by then comes without blocking the event loop.
-    await embedding.aembed_texts([answer, reference])
+    await embedding.embed_early([answer, reference])
     found = await SemanticSimilarity(embeddings=embedding).ascore(reference=reference, response=answer)
     return float(found.value)

@@ -6,8 +6,9 @@ import asyncio
 import io
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 Vectors = NDArray[np.float32]
+Ask = Callable[[Sequence[str]], Awaitable[Vectors]]
+Connect = Callable[[Gate], AbstractAsyncContextManager[Ask]]
+
+GATHER = 0.01  # seconds in which texts are put into one batch
 
 # What a caller without a study's limits gets, such as `dream doctor`.
 FREE = Bounds(Rules(calls_at_once=4))
@@ -41,6 +46,10 @@ class Embedder:
         compute: texts to float32 vectors, not necessarily of length 1; use ``embed``.
         at_once: texts that are embedded, and recorded, together.
         meter: what it took so far.
+        provider: whose limits hold for it; ``None`` for one that is computed here.
+        connect: opens a client for one event loop, and gives what asks through it.
+        soon: embeds one text together with those asked for in the same moment; only once ``opened``.
+        known: vectors of texts that were asked for since it was opened.
     """
 
     name: str
@@ -48,6 +57,30 @@ class Embedder:
     compute: Callable[[Sequence[str]], Vectors]
     at_once: int = 64
     meter: Meter = field(default_factory=Meter)
+    provider: str | None = None
+    connect: Connect | None = field(default=None, repr=False)
+    soon: Callable[[str], Awaitable[Vectors]] | None = field(default=None, repr=False)
+    known: dict[str, Vectors] = field(default_factory=dict, repr=False)
+
+    @asynccontextmanager
+    async def opened(self, gate: Gate | None) -> AsyncIterator[Embedder]:
+        """The same embedding for use in this event loop: one client, and texts of one moment in one batch.
+
+        Args:
+            gate: this loop's way to its provider.
+        """
+        async with AsyncExitStack() as open_now:
+            if self.connect is not None and gate is not None:
+                ask = await open_now.enter_async_context(self.connect(gate))
+            else:
+
+                async def ask(texts: Sequence[str]) -> Vectors:
+                    return await asyncio.to_thread(self.compute, texts)
+
+            async def embed(texts: Sequence[str]) -> Vectors:
+                return self._checked(texts, await ask(texts))
+
+            yield replace(self, soon=in_batches(embed, self.at_once), known={})
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts, float32 of shape [texts, dimensions].
@@ -55,7 +88,9 @@ class Embedder:
         Raises:
             ModelError: the model failed, or gave vectors that cannot be those of the texts.
         """
-        vectors = self.compute(texts)
+        return self._checked(texts, self.compute(texts))
+
+    def _checked(self, texts: Sequence[str], vectors: Vectors) -> Vectors:
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             # A vector too few would shift every chunk that follows to its neighbour's place.
             seen = f"{len(texts)} texts gave vectors of shape {list(vectors.shape)}"
@@ -84,7 +119,17 @@ def open_embedder(
     if isinstance(model, MiniLMEmbedding):
         return Embedder(name, identity, _minilm)
     meter = Meter()
-    return Embedder(name, identity, _over_http(name, model, bounds, meter), model.batch_size, meter)
+    connect = _over_http(name, model, meter)
+    provider = model.base_url.rstrip("/")
+
+    async def alone(texts: Sequence[str]) -> Vectors:
+        async with bounds.gate(provider) as gate, connect(gate) as ask:
+            return await ask(texts)
+
+    def compute(texts: Sequence[str]) -> Vectors:
+        return asyncio.run(alone(texts))
+
+    return Embedder(name, identity, compute, model.batch_size, meter, provider, connect)
 
 
 def embedding_identity(model: OpenAIEmbedding | MiniLMEmbedding | HashingEmbedding) -> dict[str, Any]:
@@ -119,6 +164,27 @@ def embed_texts(ledger: Ledger, embedder: Embedder, texts: Sequence[str]) -> Vec
         found = ledger.remember_many("embed", inputs, compute)
         vectors |= {text: unpack(data) for text, data in zip(group, found, strict=True)}
     return np.stack([vectors[text] for text in texts])
+
+
+async def embed_soon(ledger: Ledger, embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """``embed_texts`` within an event loop; an embedder that is ``opened`` shares its requests.
+
+    Returns:
+        float32 of shape [texts, dimensions].
+    """
+    soon = embedder.soon
+    if soon is None:
+        return await asyncio.to_thread(embed_texts, ledger, embedder, texts)
+
+    async def one(text: str) -> None:
+        async def compute() -> bytes:
+            return pack(await soon(text))
+
+        inputs = {"embedding": embedder.identity, "text": text}
+        embedder.known[text] = unpack(await ledger.remember_call("embed", inputs, compute))
+
+    await asyncio.gather(*(one(text) for text in dict.fromkeys(texts) if text not in embedder.known))
+    return np.stack([embedder.known[text] for text in texts])
 
 
 def embed_document(ledger: Ledger, embedder: Embedder, texts: Sequence[str]) -> Vectors:
@@ -168,9 +234,7 @@ def _minilm(texts: Sequence[str]) -> Vectors:
     return embed(texts)
 
 
-def _over_http(
-    name: str, model: OpenAIEmbedding, bounds: Bounds, meter: Meter
-) -> Callable[[Sequence[str]], Vectors]:
+def _over_http(name: str, model: OpenAIEmbedding, meter: Meter) -> Connect:
     price = model.prices.input if model.prices else 0.0
 
     async def request(client: AsyncOpenAI, gate: Gate, batch: list[str], key: str) -> list[list[float]]:
@@ -191,16 +255,57 @@ def _over_http(
         meter.dollars += leave.took_dollars
         return [found.embedding for found in sorted(answer.data, key=lambda found: found.index)]
 
-    async def all_requests(texts: Sequence[str]) -> list[list[list[float]]]:
+    @asynccontextmanager
+    async def connect(gate: Gate) -> AsyncIterator[Ask]:
         key = resolve_key(name, model)
-        batches = [
-            list(texts[start : start + model.batch_size]) for start in range(0, len(texts), model.batch_size)
-        ]
-        async with bounds.gate(model.base_url.rstrip("/")) as gate, open_client(model, key, gate) as client:
-            return await asyncio.gather(*(request(client, gate, batch, key) for batch in batches))
+        async with open_client(model, key, gate) as client:
 
-    def embed(texts: Sequence[str]) -> Vectors:
-        rows = [row for batch in asyncio.run(all_requests(texts)) for row in batch]
-        return np.asarray(rows, dtype=np.float32)
+            async def ask(texts: Sequence[str]) -> Vectors:
+                size = model.batch_size
+                batches = [list(texts[start : start + size]) for start in range(0, len(texts), size)]
+                answers = await asyncio.gather(*(request(client, gate, batch, key) for batch in batches))
+                return np.asarray([vector for answer in answers for vector in answer], dtype=np.float32)
 
-    return embed
+            yield ask
+
+    return connect
+
+
+def in_batches(embed: Ask, most: int) -> Callable[[str], Awaitable[Vectors]]:
+    """What embeds one text, put together with others that are asked for within GATHER seconds.
+
+    Args:
+        embed: texts to vectors.
+        most: texts of one batch.
+    """
+    waiting: list[tuple[str, asyncio.Future[Vectors]]] = []
+    sending: set[asyncio.Task[None]] = set()
+
+    def send() -> None:
+        batch, waiting[:] = waiting[:most], waiting[most:]
+        task = asyncio.create_task(arrive(batch))
+        sending.add(task)  # the event loop alone would not keep it alive
+        task.add_done_callback(sending.discard)
+        if waiting:
+            send()
+
+    async def arrive(batch: list[tuple[str, asyncio.Future[Vectors]]]) -> None:
+        try:
+            vectors = await embed([text for text, _ in batch])
+        except Exception as error:  # noqa: BLE001 - each who asked is told
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), vector in zip(batch, vectors, strict=True):
+            if not future.done():
+                future.set_result(vector)
+
+    async def soon(text: str) -> Vectors:
+        future: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
+        waiting.append((text, future))
+        if len(waiting) == 1:
+            asyncio.get_running_loop().call_later(GATHER, send)
+        return await future
+
+    return soon

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ from ragas.llms.base import InstructorBaseRagasLLM
 
 from dream.ledger import Ledger
 from dream.models.chat import ChatModel
-from dream.models.embedding import Embedder, embed_texts
+from dream.models.embedding import Embedder, embed_soon, embed_texts
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -54,6 +54,7 @@ class RecordedLLM(InstructorBaseRagasLLM):
         self.judging, self.kind = judging, kind
         self.answers: list[BaseModel] = []
         self._asked: Counter[str] = Counter()
+        self._early: dict[str, deque[BaseModel | BaseException]] = {}
 
     async def agenerate(self, prompt: str, response_model: type[Form]) -> Form:
         """Ask, and read the answer into the form.
@@ -61,21 +62,41 @@ class RecordedLLM(InstructorBaseRagasLLM):
         Raises:
             ModelError: the model failed, or gave no answer of that form in several tries.
         """
+        early = self._early.get(prompt)
+        answer: Any = early.popleft() if early else await self._ask(prompt, response_model)
+        if isinstance(answer, BaseException):
+            raise answer
+        self.answers.append(answer)
+        made: Form = answer
+        return made
+
+    async def ask_early(self, prompts: Sequence[str], response_model: type[BaseModel]) -> None:
+        """Ask together what a metric is going to ask one after the other; ``agenerate`` then answers at once.
+
+        ragas awaits each of a metric's calls before it makes the next, also where none needs the last
+        one's answer. A failure is raised when the metric asks; nothing that is under way is given up for it.
+        """
+        answers = await asyncio.gather(
+            *(self._ask(prompt, response_model) for prompt in prompts), return_exceptions=True
+        )
+        for prompt, answer in zip(prompts, answers, strict=True):
+            self._early.setdefault(prompt, deque()).append(answer)
+
+    async def _ask(self, prompt: str, response_model: type[Form]) -> Form:
         repeat = self._asked[prompt] + JUDGING * self.judging
         self._asked[prompt] += 1
+        read: list[Form] = []
         reply = await self.chat.ask_once(
             self.ledger,
             self.stage,
             [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}],
             repeat=repeat,
             kind=self.kind,
-            accept=lambda text: read_form(text, response_model),
+            accept=lambda text: read.append(read_form(text, response_model)),
             max_tokens=JUDGE_TOKENS,
             response_format={"type": "json_object"},
         )
-        answer = read_form(reply.text, response_model)
-        self.answers.append(answer)
-        return answer
+        return read[-1] if read else read_form(reply.text, response_model)  # read already if it is new
 
     def generate(self, prompt: str, response_model: type[Form]) -> Form:
         """The same for callers without an event loop."""
@@ -103,13 +124,19 @@ class RecordedEmbedding(BaseRagasEmbedding):
         return self.embed_texts([text])[0]
 
     async def aembed_texts(self, texts: Sequence[str], **_: Any) -> list[list[float]]:
-        """Vectors of the texts, computed in a thread."""
-        if all(text in self._known for text in texts):
-            return [self._known[text] for text in texts]
-        return await asyncio.to_thread(self.embed_texts, texts)
+        """Vectors of the texts, without blocking the event loop."""
+        await self.embed_early(texts)
+        return [self._known[text] for text in texts]
+
+    async def embed_early(self, texts: Sequence[str]) -> None:
+        """Embed now what a metric is going to ask for one after the other, or without awaiting it."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            vectors = await embed_soon(self.ledger, self.embedder, new)
+            self._known |= {text: vector.tolist() for text, vector in zip(new, vectors, strict=True)}
 
     async def aembed_text(self, text: str, **_: Any) -> list[float]:
-        """Vector of one text, computed in a thread."""
+        """Vector of one text, without blocking the event loop."""
         return (await self.aembed_texts([text]))[0]
 
 
@@ -133,6 +160,26 @@ def read_form(text: str, form: type[Form]) -> Form:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise ValueError(f"{place}: {first['msg']}" if place else str(first["msg"])) from None
+
+
+class Prompt:
+    """One of ragas' prompts, whose unchanging part is put together once.
+
+    ragas writes the JSON Schema of the answer and all examples anew for each call, which takes as long as
+    everything else about the call.
+    """
+
+    def __init__(self, prompt: Any) -> None:
+        self._prompt = prompt
+        self._around: tuple[str, str] | None = None
+
+    def to_string(self, data: BaseModel) -> str:
+        """What ragas' own ``to_string`` gives."""
+        shown = data.model_dump_json(indent=4, exclude_none=True)
+        if self._around is None:
+            before, _, after = str(self._prompt.to_string(data)).rpartition(shown)
+            self._around = before, after
+        return shown.join(self._around)
 
 
 def _run(work: Coroutine[Any, Any, Form]) -> Form:

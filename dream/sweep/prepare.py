@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dream.errors import DreamError
 from dream.ledger import Ledger
-from dream.models.embedding import embed_texts
+from dream.models.embedding import embed_document
 from dream.records import Document, digest_of
 from dream.retrieval.index import build_index, index_is_whole
 from dream.sweep.arms import method_of
@@ -114,5 +114,5 @@ def _build(setting: Setting, task: IndexTask, documents: tuple[Document, ...], t
 def _embed_questions(setting: Setting, embedding: str, tally: Any) -> None:
     ledger = setting.open_ledger()
     embedder = setting.embedder(embedding)
-    embed_texts(ledger, embedder, [question.question for question in setting.questions])
+    embed_document(ledger, embedder, [question.question for question in setting.questions])
     tally.add.remote({**ledger_counts(ledger), **embedder.meter.sums()})

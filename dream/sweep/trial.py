@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from dream.errors import DreamError, StorageError
@@ -20,12 +20,11 @@ from dream.methods import Method
 from dream.methods.prompt import answer_prompt
 from dream.metrics import Judge, find_metric, score_answer
 from dream.models.chat import ChatModel, open_chat, provider_of
-from dream.models.embedding import Embedder, Vectors, embed_texts
+from dream.models.embedding import Embedder, embed_document, embed_soon
 from dream.models.limits import Bounds, Gate
 from dream.models.meter import added
-from dream.records import Answer, Chunk, Question, Reach, Score, from_json, to_json
+from dream.records import Answer, Chunk, Question, Score, from_json, to_json
 from dream.retrieval.index import Index, open_index
-from dream.retrieval.reach import reach_of
 from dream.study import OfflineChat
 from dream.sweep.arms import method_of
 from dream.sweep.progress import ledger_counts
@@ -45,24 +44,11 @@ class IndexSearch:
     index: Index
     embedder: Embedder
     ledger: Ledger
-    known: dict[str, Vectors] = field(default_factory=dict)
 
     async def nearest(self, text: str, k: int) -> list[Chunk]:
         """The ``k`` chunks whose vectors are nearest to the text's, best first."""
-        return self.index.nearest(await self._embedded(text), k)
-
-    async def reach(self, question: Question) -> tuple[Reach, ...]:
-        """How far each piece of the question's evidence comes in the index."""
-        if not question.evidence:
-            return ()
-        vector = await self._embedded(question.question)
-        return await asyncio.to_thread(reach_of, self.index, vector, question.evidence)
-
-    async def _embedded(self, text: str) -> Vectors:
-        if text not in self.known:
-            vectors = await asyncio.to_thread(embed_texts, self.ledger, self.embedder, [text])
-            self.known[text] = vectors[0]
-        return self.known[text]
+        vectors = await embed_soon(self.ledger, self.embedder, [text])
+        return self.index.nearest(vectors[0], k)
 
 
 class BrokenArm(DreamError):
@@ -83,24 +69,29 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
         BrokenArm: questions from all over the golden dataset failed.
         StorageError: the ledger cannot be written any more.
     """
+    judge_embedding = setting.study.judge_embedding
     names = (arm.llm, setting.study.models.judge)
     providers = {name: provider_of(setting.study.models.llms[name]) for name in names}
-    gates = {provider: bounds.gate(provider) for provider in providers.values()}
+    embedders = {name: setting.embedder(name) for name in {arm.embedding, judge_embedding}}
+    addresses = {*providers.values(), *(each.provider for each in embedders.values() if each.provider)}
+    gates = {address: bounds.gate(address) for address in addresses}
     chat, judging = (_chat(setting, name, gates[providers[name]]) for name in names)
-    comparing, embedder = (setting.embedder(each) for each in (setting.study.judge_embedding, arm.embedding))
-    judge = Judge(judging, comparing, ledger, setting.study.judgings)
     method = method_of(arm)
     index = open_index(ledger, setting.index_of(method, arm.embedding), setting.cache)
-    search = IndexSearch(index, embedder, ledger)
     rows: dict[str, Row] = {}
     # Enough questions under way that the gate is always full, few enough that answers come in order.
     places = asyncio.Semaphore(2 * bounds.rules.calls_at_once)
+    probes, others = _probes(setting.questions)
+    probed = asyncio.Event()  # one of them has an answer, or all have failed
 
-    async def one(question: Question) -> None:
+    async def one(question: Question, search: IndexSearch, judge: Judge) -> None:
         async with places:
-            row = await _row(setting, question, method, search, chat, judge)
+            row = await _row(setting, question, method, search, chat, judge, probed)
         rows[question.id] = row
-        used = added(model.meter.sums() for model in (chat, judging, comparing, embedder))
+        if len(rows) == len(probes):
+            probed.set()
+        meters = (chat.meter, judging.meter, *(each.meter for each in embedders.values()))
+        used = added(meter.sums() for meter in meters)
         tell({**ledger_counts(ledger), **used, "questions": len(rows)})
 
     try:
@@ -109,22 +100,34 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
                 await opened.enter_async_context(gate)
             for model in (chat, judging):
                 await opened.enter_async_context(model.client)
-            probes, others = _probes(setting.questions)
-            await _all(one, probes)
-            if all(row.error for row in rows.values()):
-                raise BrokenArm(rows[probes[0].id].error)
-            await _all(one, others)
+            ready = {
+                name: await opened.enter_async_context(each.opened(gates.get(each.provider or "")))
+                for name, each in embedders.items()
+            }
+            search = IndexSearch(index, ready[arm.embedding], ledger)
+            await _know(search, [question.question for question in setting.questions])
+            judge = Judge(judging, ready[judge_embedding], ledger, setting.study.judgings)
+            async with asyncio.TaskGroup() as tasks:
+                for question in probes:
+                    tasks.create_task(one(question, search, judge))
+                await probed.wait()
+                if len(rows) == len(probes) and all(row.error for row in rows.values()):
+                    raise BrokenArm(rows[probes[0].id].error)
+                for question in others:
+                    tasks.create_task(one(question, search, judge))
     except* StorageError as unusable:
         raise unusable.exceptions[0] from None
+    except* BrokenArm as broken:
+        raise broken.exceptions[0] from None
     offline = setting.offline or isinstance(setting.study.models.llms[arm.llm], OfflineChat)
     counts = {stage: ledger.made[stage] + ledger.reused[stage] for stage in ("generate", "judge")}
     return ArmResult(arm, tuple(rows[question.id] for question in setting.questions), "", offline, counts)
 
 
-async def _all(one: Callable[[Question], Coroutine[Any, Any, None]], questions: Sequence[Question]) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        for question in questions:
-            tasks.create_task(one(question))
+async def _know(search: IndexSearch, texts: Sequence[str]) -> None:
+    """Bring the questions' vectors, a few records for all of them, into the embedder."""
+    vectors = await asyncio.to_thread(embed_document, search.ledger, search.embedder, texts)
+    search.embedder.known.update(zip(texts, vectors, strict=True))
 
 
 def _probes(questions: Sequence[Question]) -> tuple[list[Question], list[Question]]:
@@ -142,9 +145,11 @@ async def _row(
     search: IndexSearch,
     chat: ChatModel,
     judge: Judge,
+    answered: asyncio.Event,
 ) -> Row:
     try:
-        answer, reach = await _answer(setting, question, method, search, chat)
+        answer = await _answer(setting, question, method, search, chat)
+        answered.set()
     except StorageError:
         raise  # what cannot be recorded must not be paid for
     except Exception as error:  # noqa: BLE001 - a user's method may raise anything; the row keeps the reason
@@ -154,7 +159,7 @@ async def _row(
     scores = await asyncio.gather(
         *(score_answer(metric, question, answer, setting.study.k, judge) for metric in metrics)
     )
-    return Row(question.id, answer, tuple(scores), reach=reach)
+    return Row(question.id, answer, tuple(scores))
 
 
 def _unanswered(setting: Setting, question: Question, reason: str) -> Row:
@@ -164,31 +169,23 @@ def _unanswered(setting: Setting, question: Question, reason: str) -> Row:
 
 async def _answer(
     setting: Setting, question: Question, method: Method, search: IndexSearch, chat: ChatModel
-) -> tuple[Answer, tuple[Reach, ...]]:
-    """Retrieve, then generate; both are remembered. Gives how far the evidence came, too."""
+) -> Answer:
+    """Retrieve, then generate; the answer is remembered, and so is what a user's own method retrieved."""
 
     async def retrieve() -> Any:
         started = time.perf_counter()
         found = await method.retrieve(question.question, search)
-        seconds = time.perf_counter() - started
-        reach = await search.reach(question)
-        return {
-            "chunks": [to_json(chunk) for chunk in found],
-            "reach": [to_json(each) for each in reach],
-            "seconds": seconds,
-        }
+        return {"chunks": [to_json(chunk) for chunk in found], "seconds": time.perf_counter() - started}
 
-    inputs = {
-        "index": search.index.id,
-        "method": method.identity(),
-        "question": question.question,
-        "evidence": [to_json(span) for span in question.evidence],
-    }
-    retrieved = await search.ledger.remember_call("retrieve", inputs, retrieve)
+    if method.quick:
+        retrieved = await retrieve()
+    else:
+        inputs = {"index": search.index.id, "method": method.identity(), "question": question.question}
+        retrieved = await search.ledger.remember_call("retrieve", inputs, retrieve)
     chunks = tuple(from_json(Chunk, chunk) for chunk in retrieved["chunks"])
     messages = answer_prompt(question.question, [chunk.text for chunk in chunks])
     reply = await chat.ask_once(search.ledger, "generate", messages)
-    answer = Answer(
+    return Answer(
         text=reply.text,
         contexts=chunks,
         input_tokens=reply.input_tokens,
@@ -197,7 +194,6 @@ async def _answer(
         # as measured among all that was under way at the time; what a user waits for alone is less
         seconds=retrieved["seconds"] + reply.seconds,
     )
-    return answer, tuple(from_json(Reach, each) for each in retrieved["reach"])
 
 
 def _chat(setting: Setting, name: str, gate: Gate) -> ChatModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -156,6 +157,51 @@ def test_our_scores_are_ragas_own(server, ledger):
     # the rows are chosen such that every metric tells them apart
     for name in SIX:
         assert len({round(row[name], 6) for row in expected}) > 1, name
+
+
+def test_prompts_that_are_put_together_once_are_ragas_own(server):
+    """Whatever stands in the data, also what looks like a part of the prompt."""
+    from ragas.metrics.collections.answer_correctness import util as correctness
+    from ragas.metrics.collections.answer_relevancy import util as relevancy
+    from ragas.metrics.collections.context_precision import util as precision
+    from ragas.metrics.collections.context_recall import util as recall
+    from ragas.metrics.collections.faithfulness import util as faithful
+
+    from dream.models.recorded import Prompt
+
+    kinds = [
+        correctness.StatementGeneratorPrompt, correctness.CorrectnessClassifierPrompt,
+        relevancy.AnswerRelevancePrompt, precision.ContextPrecisionPrompt, recall.ContextRecallPrompt,
+        faithful.NLIStatementPrompt,
+    ]  # fmt: skip
+    for kind in kinds:
+        quick = Prompt(kind())
+        first, _ = kind.examples[0]
+        for text in ("x", "input: {}\nOutput: ", "{}", 'Zoë’s "song"\n\n', ""):
+            given = {name: [text] if isinstance(value, list) else text for name, value in vars(first).items()}
+            data = type(first)(**given)
+            assert quick.to_string(data) == kind().to_string(data), (kind, text)
+
+
+def test_calls_of_a_metric_that_do_not_need_each_other_are_under_way_together(ledger):
+    with start(ServerOptions(faults=Faults(latency=1.0))) as slow:
+
+        async def score() -> Score:
+            words = open_embedder("words", HashingEmbedding(provider="hashing", dimensions=384))
+            judge = Judge(judged_by(slow.url), words, ledger)
+            chunks = tuple(Chunk(str(number), f"{TUNE} {number}") for number in range(6))
+            asked = Question("q", "What does Ray Tune run?", "It runs one trial for each arm.")
+            async with judge.chat.client:
+                await score_answer(find_metric("answer_similarity"), asked, Answer("a"), 5, judge)  # imports
+                started = time.monotonic()
+                found = await score_answer(
+                    find_metric("context_precision"), asked, Answer("a", chunks), 5, judge
+                )
+            assert time.monotonic() - started < 4  # one after the other they take six seconds
+            return found
+
+        assert asyncio.run(score()).value is not None
+        assert slow.calls()["chat"] == 6
 
 
 def test_every_judge_call_is_recorded(server, ledger):
