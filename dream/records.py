@@ -21,6 +21,9 @@ from pydantic import TypeAdapter
 
 Record = TypeVar("Record")
 
+# A chunk that holds this share of a piece of evidence counts as holding it, whatever the chunking.
+COVERED = 0.5
+
 
 @dataclass(frozen=True)
 class Span:
@@ -91,6 +94,31 @@ class Chunk:
     embedded_text: str | None = None
     parent: str | None = None
     score: float | None = None
+
+    def covers(self, span: Span) -> bool:
+        """Whether it holds enough of the span: COVERED of its characters, half.
+
+        >>> chunk = Chunk("1", "…", Span("a", 0, 100))
+        >>> chunk.covers(Span("a", 90, 110)), chunk.covers(Span("a", 91, 111))
+        (True, False)
+        """
+        if self.span is None or span.end <= span.start:
+            return False
+        return self.span.overlap(span) >= COVERED * (span.end - span.start)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far one piece of evidence can come with an index.
+
+    Attributes:
+        chunked: whether a chunk covers it.
+        rank: place, from 1, that the first chunk leading to it has among all chunks by similarity to the
+            question; ``None`` where no chunk does, or the place is not known.
+    """
+
+    chunked: bool
+    rank: int | None = None
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,11 @@ class Golden(Section):
         ]
     ] = Field(default_factory=list, description="Question files.")
     generate: Generate | None = Field(None, description="Generate questions too.")
+    exclude: str | None = Field(
+        None,
+        description="A CSV file that `dream golden audit` wrote and you edited, or its s3:// address: "
+        "questions whose decision is drop are left out.",
+    )
 
     @model_validator(mode="after")
     def _some_source(self) -> Golden:

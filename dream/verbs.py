@@ -249,10 +249,10 @@ def _shown(watcher: Watcher | None, stage: str, unit: str) -> Callable[[int, int
 
 
 @contextmanager
-def offline_server(study: Study) -> Iterator[str | None]:
-    """The offline model server for as long as the block runs, if the study uses an offline model."""
-    used = [study.models.llms[name] for group, name in used_models(study) if group == "llms"]
-    if not any(isinstance(model, OfflineChat) for model in used):
+def offline_server(study: Study, also: Sequence[str] = ()) -> Iterator[str | None]:
+    """The offline model server while the block runs, if a model of the run, or of ``also``, is offline."""
+    used = {name for group, name in used_models(study) if group == "llms"}.union(also)
+    if not any(isinstance(study.models.llms[name], OfflineChat) for name in used):
         yield None
         return
     from dream.models.offline import start

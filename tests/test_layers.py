@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("tracking", "report"),
     ("cluster",),
     ("verbs", "shell"),
+    ("audits",),
     ("__init__", "cli"),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

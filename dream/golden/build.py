@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from dream.errors import DreamError
+from dream.golden.audit.decisions import decisions_of, leave_out
 from dream.golden.dataset import GoldenDataset, digest_questions, write_golden
 from dream.golden.duplicates import remove_duplicates
 from dream.golden.generate import Progress, generate_questions
@@ -79,9 +80,22 @@ def build_golden(
         spans, misses = locate(question.pieces, shelf)
         notes += [f"{question.id}: {miss}." for miss in misses]
         questions.append(_made(question, spans))
-    found = tuple(questions)
+    found, left_out = _without_excluded(study, tuple(questions))
+    notes += left_out
     golden = GoldenDataset(found, digest_questions(found), tuple(notes), failures=failures, used=used)
     return write_golden(ledger.storage, study.name, golden)
+
+
+def _without_excluded(
+    study: Study, questions: tuple[Question, ...]
+) -> tuple[tuple[Question, ...], list[str]]:
+    """The questions that the study does not exclude, and what is to be said of the others."""
+    if study.golden.exclude is None:
+        return questions, []
+    kept, notes = leave_out(questions, decisions_of(study), PurePosixPath(study.golden.exclude).name)
+    if not kept:
+        raise DreamError("every question is left out", study.where("golden", "exclude"), "keep some of them")
+    return kept, notes
 
 
 def _loaded(study: Study) -> list[RawQuestion]:

@@ -13,17 +13,9 @@ from collections.abc import Sequence
 from dream.metrics.metric import metric
 from dream.records import Chunk, Span
 
-COVERED = 0.5
-
-
-def _covers(chunk: Chunk, span: Span) -> bool:
-    if chunk.span is None or span.end <= span.start:
-        return False
-    return chunk.span.overlap(span) >= COVERED * (span.end - span.start)
-
 
 def _relevant(retrieved: Sequence[Chunk], evidence: Sequence[Span], k: int) -> list[bool]:
-    return [any(_covers(chunk, span) for span in evidence) for chunk in retrieved[:k]]
+    return [any(chunk.covers(span) for span in evidence) for chunk in retrieved[:k]]
 
 
 @metric
@@ -34,7 +26,7 @@ def recall_at_k(retrieved: Sequence[Chunk], evidence: Sequence[Span], k: int) ->
     >>> recall_at_k(chunks, [Span("a", 40, 60), Span("b", 0, 9)], k=2)
     0.5
     """
-    found = sum(any(_covers(chunk, span) for chunk in retrieved[:k]) for span in evidence)
+    found = sum(any(chunk.covers(span) for chunk in retrieved[:k]) for span in evidence)
     return found / len(evidence)
 
 
@@ -80,7 +72,7 @@ def ndcg(retrieved: Sequence[Chunk], evidence: Sequence[Span], k: int) -> float:
     left = list(evidence)
     gained = 0.0
     for place, chunk in enumerate(retrieved[:k], start=1):
-        new = [span for span in left if _covers(chunk, span)]
+        new = [span for span in left if chunk.covers(span)]
         left = [span for span in left if span not in new]
         gained += len(new) / math.log2(place + 1)
     ideal = sum(1 / math.log2(place + 1) for place in range(1, min(k, len(evidence)) + 1))

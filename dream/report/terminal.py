@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dream.report.board import Line, columns, gaps, golden_notes, lines
+from dream.report.words import clean_text as _clean
 from dream.report.words import count_text
 from dream.verdict.result import SweepResult
 
@@ -150,8 +151,3 @@ def _heading(metric: str) -> str:
 
 def _widest(text: str) -> int:
     return max(map(cell_len, text.split("\n")))
-
-
-def _clean(text: str) -> str:
-    # a model's or a file's words must not move the cursor
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

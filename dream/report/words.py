@@ -67,6 +67,15 @@ def count_text(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def clean_text(text: str) -> str:
+    r"""A model's or a file's words on one line, without signs that move a terminal's cursor.
+
+    >>> clean_text("one\n\x1b[2Jtwo")
+    'one [2Jtwo'
+    """
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
 def flat_text(value: Any, name: str = "") -> list[tuple[str, str]]:
     """A nested mapping as (dotted name, text) pairs, in its own order.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dream.records import Answer, Score, digest_of
+from dream.records import Answer, Reach, Score, digest_of
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,14 @@ class Row:
         answer: what was answered; ``None`` where retrieval or the model failed.
         scores: one for each metric of the study, missing ones included with their reason.
         error: why there is no answer.
+        reach: for each piece of the question's evidence, how far the arm's index lets it come.
     """
 
     question: str
     answer: Answer | None
     scores: tuple[Score, ...]
     error: str = ""
+    reach: tuple[Reach, ...] = ()
 
     def score(self, metric: str) -> Score:
         """The row's score of that metric, missing with a reason if it was never asked."""

@@ -93,7 +93,11 @@ class Setting:
             "llm_settings": _settings(llm),
             "prompt": PROMPT_DIGEST,
             "code": code_digest(
-                Setting, "dream.sweep.trial", "dream.models.recorded", "dream.metrics.metric"
+                Setting,
+                "dream.sweep.trial",
+                "dream.retrieval.reach",
+                "dream.models.recorded",
+                "dream.metrics.metric",
             ),
             "golden": self.golden,
             "seed": self.study.seed,

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dream.errors import DreamError, StorageError
@@ -20,11 +20,12 @@ from dream.methods import Method
 from dream.methods.prompt import answer_prompt
 from dream.metrics import Judge, find_metric, score_answer
 from dream.models.chat import ChatModel, open_chat, provider_of
-from dream.models.embedding import Embedder, embed_document, embed_soon
+from dream.models.embedding import Embedder, Vectors, embed_document, embed_soon
 from dream.models.limits import Bounds, Gate
 from dream.models.meter import added
-from dream.records import Answer, Chunk, Question, Score, from_json, to_json
+from dream.records import Answer, Chunk, Question, Reach, Score, from_json, to_json
 from dream.retrieval.index import Index, open_index
+from dream.retrieval.reach import reach_of
 from dream.study import OfflineChat
 from dream.sweep.arms import method_of
 from dream.sweep.progress import ledger_counts
@@ -44,11 +45,24 @@ class IndexSearch:
     index: Index
     embedder: Embedder
     ledger: Ledger
+    known: dict[str, Vectors] = field(default_factory=dict)
 
     async def nearest(self, text: str, k: int) -> list[Chunk]:
         """The ``k`` chunks whose vectors are nearest to the text's, best first."""
-        vectors = await embed_soon(self.ledger, self.embedder, [text])
-        return self.index.nearest(vectors[0], k)
+        return self.index.nearest(await self._embedded(text), k)
+
+    async def reach(self, question: Question) -> tuple[Reach, ...]:
+        """How far each piece of the question's evidence comes in the index."""
+        if not question.evidence:
+            return ()
+        vector = await self._embedded(question.question)
+        return await asyncio.to_thread(reach_of, self.index, vector, question.evidence)
+
+    async def _embedded(self, text: str) -> Vectors:
+        if text not in self.known:
+            vectors = await embed_soon(self.ledger, self.embedder, [text])
+            self.known[text] = vectors[0]
+        return self.known[text]
 
 
 class BrokenArm(DreamError):
@@ -148,7 +162,7 @@ async def _row(
     answered: asyncio.Event,
 ) -> Row:
     try:
-        answer = await _answer(setting, question, method, search, chat)
+        answer, reach = await _answer(setting, question, method, search, chat)
         answered.set()
     except StorageError:
         raise  # what cannot be recorded must not be paid for
@@ -159,7 +173,7 @@ async def _row(
     scores = await asyncio.gather(
         *(score_answer(metric, question, answer, setting.study.k, judge) for metric in metrics)
     )
-    return Row(question.id, answer, tuple(scores))
+    return Row(question.id, answer, tuple(scores), reach=reach)
 
 
 def _unanswered(setting: Setting, question: Question, reason: str) -> Row:
@@ -169,23 +183,37 @@ def _unanswered(setting: Setting, question: Question, reason: str) -> Row:
 
 async def _answer(
     setting: Setting, question: Question, method: Method, search: IndexSearch, chat: ChatModel
-) -> Answer:
-    """Retrieve, then generate; the answer is remembered, and so is what a user's own method retrieved."""
+) -> tuple[Answer, tuple[Reach, ...]]:
+    """Retrieve, then generate; the answer is remembered, and so is what a user's own method retrieved.
+
+    Gives how far the evidence came, too.
+    """
 
     async def retrieve() -> Any:
         started = time.perf_counter()
         found = await method.retrieve(question.question, search)
-        return {"chunks": [to_json(chunk) for chunk in found], "seconds": time.perf_counter() - started}
+        seconds = time.perf_counter() - started
+        reach = await search.reach(question)
+        return {
+            "chunks": [to_json(chunk) for chunk in found],
+            "reach": [to_json(each) for each in reach],
+            "seconds": seconds,
+        }
 
     if method.quick:
         retrieved = await retrieve()
     else:
-        inputs = {"index": search.index.id, "method": method.identity(), "question": question.question}
+        inputs = {
+            "index": search.index.id,
+            "method": method.identity(),
+            "question": question.question,
+            "evidence": [to_json(span) for span in question.evidence],
+        }
         retrieved = await search.ledger.remember_call("retrieve", inputs, retrieve)
     chunks = tuple(from_json(Chunk, chunk) for chunk in retrieved["chunks"])
     messages = answer_prompt(question.question, [chunk.text for chunk in chunks])
     reply = await chat.ask_once(search.ledger, "generate", messages)
-    return Answer(
+    answer = Answer(
         text=reply.text,
         contexts=chunks,
         input_tokens=reply.input_tokens,
@@ -194,6 +222,7 @@ async def _answer(
         # as measured among all that was under way at the time; what a user waits for alone is less
         seconds=retrieved["seconds"] + reply.seconds,
     )
+    return answer, tuple(from_json(Reach, each) for each in retrieved["reach"])
 
 
 def _chat(setting: Setting, name: str, gate: Gate) -> ChatModel:

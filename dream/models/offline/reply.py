@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dream.models.offline import judging, testset
+from dream.models.offline.knowledge import from_memory
 from dream.models.offline.rag import read_rag_prompt
 from dream.models.offline.ragas_prompt import RagasPrompt, read_ragas_prompt
 from dream.models.offline.schema import fill_schema
@@ -84,6 +85,8 @@ def reply(
     rag = read_rag_prompt(last)
     if rag is not None:
         said, kind = STYLES[model](rag), "generate"
+    elif (known := from_memory(last)) is not None:
+        said, kind = known, "generate"
     else:
         said, kind = f"You said: {' '.join(sentences(last)[:1])[:200]}", "other"
     wanted = (response_format or {}).get("type", "text")

@@ -1,0 +1,145 @@
+"""The verbs that look after what a verdict rests on: the questions, and the judge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from dream import verbs
+from dream.cluster.connect import connect
+from dream.errors import DreamError, MissingObject
+from dream.golden.audit.closed_book import judged_by, prompt_of
+from dream.golden.audit.decisions import (
+    Decision,
+    decisions_key,
+    decisions_of,
+    read_decisions,
+    write_decisions,
+)
+from dream.golden.audit.examine import Asked, Looked, ask, look, told_unconfirmed
+from dream.golden.audit.finding import CHECKS
+from dream.golden.dataset import GoldenDataset
+from dream.ledger import Ledger
+from dream.models.chat import LETTERS_PER_TOKEN, USUAL_ANSWER, Reply, provider_of
+from dream.models.embedding import open_embedder
+from dream.models.limits import bounds_of, start_actors
+from dream.study import OpenAIChat, OpenAIEmbedding, Prices, Study
+from dream.sweep.plan import JUDGE_CALLS
+from dream.sweep.progress import Status, Watcher
+from dream.verdict.golden_audit import Estimate, GoldenAudit, with_verdicts
+
+JUDGE_PROMPT = 1100
+"""Tokens of a judge's prompt, the mean over the quickstart's 18,080."""
+
+
+def audit_golden(
+    study: Study,
+    storage: str | None = None,
+    *,
+    agree: Callable[[Estimate], bool] = lambda estimate: True,
+    llms: Sequence[str] = (),
+    watcher: Watcher | None = None,
+) -> GoldenAudit:
+    """Look for faults in the golden dataset, and write a CSV in which to keep or drop each question.
+
+    Args:
+        study: from ``load_study``; its golden dataset must be built.
+        storage: as given to ``run_sweep``.
+        agree: is shown what asking the models takes, and says whether to ask.
+        llms: the models that are asked without context; those of ``search.llm`` if none is given.
+        watcher: is shown the progress.
+
+    Raises:
+        DreamError: the golden dataset is not built yet, or a model is not in the study.
+    """
+    llms = tuple(llms) or tuple(study.search.llm)
+    for name in llms:
+        if name not in study.models.llms:
+            allowed = ", ".join(study.models.llms)
+            raise DreamError(f"'{name}' is no model of the study", "--llm", f"allowed are {allowed}")
+    where = verbs.place(storage)
+    ledger = verbs.open_ledger(study, storage)
+    corpus = verbs.gather_corpus(study, ledger=ledger)
+    golden = verbs.recorded_golden(study, ledger, corpus)
+    embedding = study.models.embeddings[study.judge_embedding]
+    if isinstance(embedding, OpenAIEmbedding):
+        connect()  # its limits are kept by the cluster
+    bounds = bounds_of(study, where.storage)
+    looked = look(golden, corpus, open_embedder(study.judge_embedding, embedding, bounds), ledger)
+    estimate = estimate_asking(study, golden, looked, llms)
+    asked = None
+    if agree(estimate):
+        asked = _ask(study, golden, looked, ledger, llms, where.storage, watcher)
+    findings = (*looked.findings, *asked.findings) if asked else told_unconfirmed(looked)
+    order = [check.name for check in CHECKS]
+    audit = GoldenAudit(
+        study=study.name,
+        questions=golden.questions,
+        findings=tuple(sorted(findings, key=lambda found: order.index(found.check))),
+        estimate=estimate,
+        attempts=asked.attempts if asked else (),
+        asked=asked is not None,
+        calls=asked.calls if asked else 0,
+        dollars=asked.dollars if asked else 0.0,
+        csv=f"{where.storage}/{decisions_key(study.name)}",
+        refused=asked.refused if asked else 0,
+    )
+    _write_decisions(study, audit, ledger)
+    return with_verdicts(audit, verbs.read_results(study, storage))
+
+
+def estimate_asking(study: Study, golden: GoldenDataset, looked: Looked, llms: Sequence[str]) -> Estimate:
+    """What the checks that ask models take at most."""
+    questions = [question for question in golden.questions if question.answerable]
+    judged = JUDGE_CALLS.get(judged_by(study.objective), 0) * len(questions) * len(llms)
+    judged += len(looked.alternatives)
+    letters = sum(len(prompt_of(question)[0]["content"]) for question in questions)
+    dollars = Reply("", judged * JUDGE_PROMPT, judged * USUAL_ANSWER).dollars(
+        _prices(study, study.models.judge)
+    )
+    for name in llms:
+        answers = Reply("", letters // LETTERS_PER_TOKEN, len(questions) * USUAL_ANSWER)
+        dollars += answers.dollars(_prices(study, name))
+    asked = {*llms, study.models.judge} if judged else set(llms)
+    priced = all(_prices(study, name) is not None for name in asked)
+    return Estimate(len(questions) * len(llms) + judged, dollars, priced)
+
+
+def _prices(study: Study, name: str) -> Prices | None:
+    model = study.models.llms[name]
+    return model.prices if isinstance(model, OpenAIChat) else Prices(input=0)
+
+
+def _ask(
+    study: Study,
+    golden: GoldenDataset,
+    looked: Looked,
+    ledger: Ledger,
+    llms: Sequence[str],
+    storage: str,
+    watcher: Watcher | None,
+) -> Asked:
+    connect()
+    bounds = bounds_of(study, storage)
+    start_actors(bounds, [provider_of(study.models.llms[name]) for name in (*llms, study.models.judge)])
+
+    def tell(done: int, total: int) -> None:
+        if watcher:
+            watcher(Status("audit", done, total, "answers without documents"))
+
+    with verbs.offline_server(study, llms) as url:
+        return asyncio.run(ask(study, golden, looked, ledger, bounds, llms, url, tell))
+
+
+def _write_decisions(study: Study, audit: GoldenAudit, ledger: Ledger) -> None:
+    """Store the CSV; what a person decided in it before, or in the study's own file, stays."""
+    decided = {row.id: row for row in [*_stored(study, ledger), *decisions_of(study)]}
+    data = write_decisions(audit.questions, audit.findings, tuple(decided.values()))
+    ledger.storage.put(decisions_key(study.name), data)
+
+
+def _stored(study: Study, ledger: Ledger) -> list[Decision]:
+    try:
+        return read_decisions(ledger.storage.get(decisions_key(study.name)), decisions_key(study.name))
+    except MissingObject:
+        return []
