@@ -26,6 +26,7 @@ from dream.models.limits import bounds_of, start_actors
 from dream.study import OpenAIChat, OpenAIEmbedding, Prices, Study
 from dream.sweep.plan import JUDGE_CALLS
 from dream.sweep.progress import Status, Watcher
+from dream.sweeping import offline_server
 from dream.verdict.golden_audit import Estimate, GoldenAudit, with_verdicts
 
 JUDGE_PROMPT = 1100
@@ -127,7 +128,7 @@ def _ask(
         if watcher:
             watcher(Status("audit", done, total, "answers without documents"))
 
-    with verbs.offline_server(study, llms) as url:
+    with offline_server(study, llms) as url:
         return asyncio.run(ask(study, golden, looked, ledger, bounds, llms, url, tell))
 
 

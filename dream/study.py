@@ -181,7 +181,11 @@ class Golden(Section):
 
     files: list[
         Annotated[
-            QuestionFile, BeforeValidator(lambda value: {"path": value} if isinstance(value, str) else value)
+            QuestionFile,
+            BeforeValidator(
+                lambda value: {"path": value} if isinstance(value, str) else value,
+                json_schema_input_type=QuestionFile | str,
+            ),
         ]
     ] = Field(default_factory=list, description="Question files.")
     generate: Generate | None = Field(None, description="Generate questions too.")
@@ -189,6 +193,13 @@ class Golden(Section):
         None,
         description="A CSV file that `dream golden audit` wrote and you edited, or its s3:// address: "
         "questions whose decision is drop are left out.",
+    )
+    holdout: float = Field(
+        0.0,
+        ge=0,
+        le=0.8,
+        description="Share of the questions of each kind that has no part in choosing, so that the chosen "
+        "arm can be measured without luck; 0 keeps none.",
     )
 
     @model_validator(mode="after")

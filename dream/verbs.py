@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,22 +16,20 @@ from dream.cluster.connect import connect
 from dream.corpus import parse_once, read_corpus
 from dream.golden import GoldenDataset
 from dream.ledger import Ledger
-from dream.models.chat import provider_of
-from dream.models.limits import bounds_of, start_actors
 from dream.modules import load_modules, read_modules
 from dream.records import Corpus
 from dream.report.html import write_report
 from dream.retrieval.index import contents_of
 from dream.storage import Folder, open_storage
-from dream.study import OfflineChat, Study
-from dream.study_file import unpriced_models, used_models
+from dream.study import Study
+from dream.study_file import unpriced_models
 from dream.sweep.arms import list_arms
 from dream.sweep.plan import Plan, plan_study
-from dream.sweep.prepare import prepare
-from dream.sweep.progress import Status, Tally, Watcher, ledger_counts, usage_of
+from dream.sweep.progress import Status, Watcher, ledger_counts, usage_of
 from dream.sweep.result import ArmResult
-from dream.sweep.run import recorded, run_trials, whole
+from dream.sweep.run import recorded
 from dream.sweep.setting import Setting
+from dream.sweeping import Phases, offline_server, phases_of, recorded_holdout, score_holdout, trying
 from dream.tracking.experiment import Tracked, log_result
 from dream.verdict.result import SweepResult
 
@@ -133,7 +130,7 @@ def plan(study: Study, golden: GoldenDataset | None = None, storage: str | None 
     list_arms(study)  # a mistake in the search space is told before any work
     corpus = gather_corpus(study, ledger=ledger)
     golden = golden or recorded_golden(study, ledger, corpus)
-    return plan_study(_setting(study, place(storage), corpus, golden, None), ledger)
+    return plan_study(phases_of(_setting(study, place(storage), corpus, golden, None)).choosing, ledger)
 
 
 def run_sweep(
@@ -164,29 +161,15 @@ def run_sweep(
     if watcher:
         watcher(Status("corpus", len(corpus.documents), len(corpus.documents), "documents"))
     golden = golden or build_golden(study, ledger=ledger, corpus=corpus, watcher=watcher)
-    setting = _setting(study, where, corpus, golden, None)
-    results = {arm.id: found for arm in arms if (found := recorded(setting, arm, ledger)) and whole(found)}
-    counts: dict[str, float] = {
-        **ledger_counts(ledger),
-        **golden.used,
-    }
-    for found in results.values():
-        counts["reused"] += sum(found.calls.values())
-    pending = [arm for arm in arms if arm.id not in results]
-    if pending:
-        connect()
-        import ray
-
-        tally: Any = ray.remote(num_cpus=0)(Tally).remote()
-        tally.add.remote(counts)
-        llms = [study.models.llms[name] for name in {study.models.judge, *(arm.llm for arm in pending)}]
-        start_actors(bounds_of(study, where.storage), map(provider_of, llms))
-        with offline_server(study) as url:
-            setting = replace(setting, offline_url=url)
-            failed = prepare(setting, corpus.documents, pending, ledger, tally, watcher)
-            results |= run_trials(setting, pending, ledger, tally, failed, watcher)
-        counts = ray.get(tally.read.remote())
-    return _result(study, corpus, golden, [results[arm.id] for arm in arms], counts, started)
+    phases = phases_of(_setting(study, where, corpus, golden, None))
+    counts: dict[str, float] = {**ledger_counts(ledger), **golden.used}
+    with trying(study, corpus.documents, ledger, counts, watcher) as results_of:
+        found = results_of(phases.choosing, arms)
+        result = _result(study, corpus, golden, phases, found)
+        if phases.holdout:
+            result = score_holdout(result, phases.holdout, results_of, ledger)
+    usage = usage_of(counts, time.monotonic() - started, unpriced_models(study))
+    return replace(result, usage=usage)
 
 
 def read_results(study: Study, storage: str | None = None) -> SweepResult:
@@ -200,9 +183,13 @@ def read_results(study: Study, storage: str | None = None) -> SweepResult:
     arms = list_arms(study)
     corpus = gather_corpus(study, ledger=ledger)
     golden = recorded_golden(study, ledger, corpus)
-    setting = _setting(study, place(storage), corpus, golden, None)
-    results = [recorded(setting, arm, ledger) or ArmResult(arm, error="not run yet") for arm in arms]
-    return _result(study, corpus, golden, results, {}, started)
+    phases = phases_of(_setting(study, place(storage), corpus, golden, None))
+    found = [recorded(phases.choosing, arm, ledger) or ArmResult(arm, error="not run yet") for arm in arms]
+    result = _result(study, corpus, golden, phases, found)
+    if phases.holdout:
+        result = recorded_holdout(result, phases.holdout, ledger)
+    usage = usage_of({}, time.monotonic() - started, unpriced_models(study))
+    return replace(result, usage=usage)
 
 
 def publish(result: SweepResult, storage: str | None = None, tracking_uri: str | None = None) -> Published:
@@ -248,19 +235,6 @@ def _shown(watcher: Watcher | None, stage: str, unit: str) -> Callable[[int, int
     return lambda done, total: watcher(Status(stage, done, total, unit))
 
 
-@contextmanager
-def offline_server(study: Study, also: Sequence[str] = ()) -> Iterator[str | None]:
-    """The offline model server while the block runs, if a model of the run, or of ``also``, is offline."""
-    used = {name for group, name in used_models(study) if group == "llms"}.union(also)
-    if not any(isinstance(study.models.llms[name], OfflineChat) for name in used):
-        yield None
-        return
-    from dream.models.offline import start
-
-    with start() as server:
-        yield server.url
-
-
 def _setting(study: Study, where: Place, corpus: Corpus, golden: GoldenDataset, url: str | None) -> Setting:
     return Setting(
         study=study,
@@ -275,21 +249,15 @@ def _setting(study: Study, where: Place, corpus: Corpus, golden: GoldenDataset, 
 
 
 def _result(
-    study: Study,
-    corpus: Corpus,
-    golden: GoldenDataset,
-    results: Sequence[ArmResult],
-    counts: Mapping[str, float],
-    started: float,
+    study: Study, corpus: Corpus, golden: GoldenDataset, phases: Phases, results: Sequence[ArmResult]
 ) -> SweepResult:
     return SweepResult(
         study=study.name,
         objective=study.objective,
         metrics=tuple(study.metrics),
-        questions=golden.questions,
+        questions=phases.choosing.questions,
         arms=tuple(results),
         problems=corpus.problems,
-        usage=usage_of(counts, time.monotonic() - started, unpriced_models(study)),
         lineage=_lineage(study, corpus, golden),
         study_text=study.text,
         choice=study.verdict,

@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("verdict",),
     ("tracking", "report"),
     ("cluster",),
+    ("sweeping",),
     ("verbs", "shell"),
     ("audits",),
     ("__init__", "cli"),

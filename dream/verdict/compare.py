@@ -15,6 +15,7 @@ equal size a monotone function of the paired Student t, and one whose denominato
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,8 @@ class Comparison:
         high: upper ends.
         statistics: row i, column j: how clearly arm j beats arm i.
         critical: what the largest statistic of all pairs reaches by chance with probability ``1 - level``.
+        threshold: the same for the arms of the tie set only; an arm is out when some other arm's statistic
+            against it is larger.
         clusters: how many clusters of questions there are.
         level: probability with which all intervals hold at once, and the tie set holds all true bests.
     """
@@ -62,6 +65,7 @@ class Comparison:
     high: Numbers
     statistics: Numbers
     critical: float
+    threshold: float
     clusters: int
     level: float
 
@@ -76,7 +80,7 @@ def compare(
     >>> noise = dice.normal(0, 0.1, (3, 40))
     >>> found = compare(question + noise + [[0.0], [0.01], [-0.2]])
     >>> [bool(tied) for tied in found.tied], [f"{p:.3f}" for p in found.p]
-    ([True, True, False], ['0.925', '0.501', '0.000'])
+    ([True, True, False], ['1.000', '0.501', '0.000'])
 
     Args:
         scores: one row an arm, one column a question; NaN where there is no score.
@@ -92,38 +96,53 @@ def compare(
     # A question that no two arms share says nothing of any pair.
     used = (~np.isnan(scores)).sum(axis=0) >= min(2, arms)
     own_means = _means(scores)
-    scores, labels = scores[:, used], labels[used]
-    member = np.unique(labels, return_inverse=True)[1] if labels.size else labels.astype(np.int64)
-    groups = int(member.max()) + 1 if labels.size else 0
-    belongs = np.zeros((groups, labels.size))
-    belongs[member, np.arange(labels.size)] = 1.0
+    scores, starts = _in_clusters(scores[:, used], labels[used])
+    groups = len(starts)
     signs = _signs(groups, seed, flips)
-    parts = _Pairs.of(scores, belongs)
+    pairs = _Pairs.of(scores, starts)
     largest = np.zeros((len(signs), arms))
     whole = not np.isnan(scores).any()
-    flipped = signs @ _sums(scores, belongs) if whole else None
+    flipped = signs @ _sums(scores, starts) if whole else None
     for arm in range(arms):
-        sums = flipped - flipped[:, [arm]] if flipped is not None else signs @ parts.cluster_sums(arm)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scaled = np.where(parts.usable[arm], sums / parts.root[arm], -np.inf)
-        largest[:, arm] = scaled.max(axis=1, initial=-np.inf)
-    observed = parts.statistics.max(axis=1, initial=-np.inf)
-    p, critical = _step_down(observed, largest, level)
-    low, high = _intervals(parts, critical)
-    beaten = np.where(np.isfinite(observed), parts.statistics.argmax(axis=1) if arms else 0, -1)
+        sums = flipped - flipped[:, [arm]] if flipped is not None else signs @ pairs.cluster_sums(arm)
+        sums *= pairs.scale[arm]
+        # nobody is beaten by less than nothing: a pair without any difference, or an unusable one, is at 0
+        largest[:, arm] = sums.max(axis=1, initial=0.0)
+    observed = pairs.statistics.max(axis=1, initial=0.0)
+    p, critical, threshold = _step_down(observed, largest, level)
+    low, high = _intervals(pairs, critical, level)
+    beaten = np.where(observed > 0, pairs.statistics.argmax(axis=1) if arms else 0, -1)
     return Comparison(
         means=own_means,
         p=p,
         tied=(p > 1 - level) & ~np.isnan(own_means),
         beaten_by=beaten.astype(np.int64),
-        differences=parts.differences,
+        differences=pairs.differences,
         low=low,
         high=high,
-        statistics=parts.statistics,
+        statistics=pairs.statistics,
         critical=critical,
+        threshold=threshold,
         clusters=groups,
         level=level,
     )
+
+
+def statistics_against(scores: Any, clusters: Any, arm: int) -> Numbers:
+    """How clearly each arm beats one arm: a row of ``Comparison.statistics``, without the flips."""
+    scores = np.asarray(scores, dtype=np.float64)
+    ordered, starts = _in_clusters(scores, np.asarray(clusters))
+    sums, _ = _of_arm(ordered, starts, arm)
+    squares = (sums**2).sum(axis=0)
+    found: Numbers = sums.sum(axis=0) / np.where(squares > 0, np.sqrt(squares), np.inf)
+    return found
+
+
+def _in_clusters(scores: Numbers, labels: Any) -> tuple[Numbers, NDArray[np.int64]]:
+    """The questions with each cluster's side by side, and where each cluster starts."""
+    member = np.unique(labels, return_inverse=True)[1]
+    order = np.argsort(member, kind="stable")
+    return scores[:, order], np.flatnonzero(np.diff(member[order], prepend=-1))
 
 
 def _means(scores: Numbers) -> Numbers:
@@ -143,10 +162,11 @@ def _signs(groups: int, seed: int, flips: int) -> Numbers:
     return signs
 
 
-def _sums(scores: Numbers, belongs: Numbers) -> Numbers:
-    """Each cluster's sum for each arm; the questions' own level is taken off first, to keep digits."""
-    level = scores.mean(axis=0) if scores.size else 0.0
-    sums: Numbers = belongs @ (scores - level).T
+def _sums(scores: Numbers, starts: NDArray[np.int64]) -> Numbers:
+    """Clusters by arms: sums of scores; the questions' own level is taken off first, to keep digits."""
+    if not scores.size:
+        return np.zeros((len(starts), len(scores)))
+    sums: Numbers = np.add.reduceat(scores - scores.mean(axis=0), starts, axis=1).T
     return sums
 
 
@@ -155,40 +175,44 @@ class _Pairs:
     """For every pair (i, j): sums over the clusters of D, D², size·D and size², with D of j minus i."""
 
     scores: Numbers
-    belongs: Numbers
+    starts: NDArray[np.int64]
     count: Numbers
     total: Numbers
     squares: Numbers
     weighted: Numbers
     sizes: Numbers
     differing: Numbers
+    shared: Numbers
     usable: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, scores: Numbers, belongs: Numbers) -> _Pairs:
+    def of(cls, scores: Numbers, starts: NDArray[np.int64]) -> _Pairs:
         arms = len(scores)
         count, total, squares, weighted, sizes, differing, shared = (np.zeros((arms, arms)) for _ in range(7))
         for arm in range(arms):
-            sums, size = _of_arm(scores, belongs, arm)
+            sums, size = _of_arm(scores, starts, arm)
             count[arm], total[arm] = size.sum(axis=0), sums.sum(axis=0)
             squares[arm], sizes[arm] = (sums**2).sum(axis=0), (size**2).sum(axis=0)
             weighted[arm] = (size * sums).sum(axis=0)
-            differing[arm], shared[arm] = (np.abs(sums) > _TINY).sum(axis=0), (size > 0).sum(axis=0)
+            shared[arm] = (size > 0).sum(axis=0)
+            differing[arm] = (np.abs(scores - scores[arm]) > _TINY).sum(axis=1)
         usable = (shared >= FEWEST) & ~np.eye(arms, dtype=bool)
         squares[squares < _TINY**2] = 0.0
-        return cls(scores, belongs, count, total, squares, weighted, sizes, differing, usable)
+        return cls(scores, starts, count, total, squares, weighted, sizes, differing, shared, usable)
 
     def cluster_sums(self, arm: int) -> Numbers:
-        return _of_arm(self.scores, self.belongs, arm)[0]
+        return _of_arm(self.scores, self.starts, arm)[0]
 
     @property
-    def root(self) -> Numbers:
-        roots: Numbers = np.where(self.squares > 0, np.sqrt(self.squares), np.inf)
-        return roots
+    def scale(self) -> Numbers:
+        """What turns a sum of D into the statistic; 0 where a pair says nothing."""
+        roots = np.where(self.usable & (self.squares > 0), np.sqrt(self.squares), np.inf)
+        scales: Numbers = 1 / roots
+        return scales
 
     @property
     def statistics(self) -> Numbers:
-        found: Numbers = np.where(self.usable, self.total / self.root, -np.inf)
+        found: Numbers = self.total * self.scale
         return found
 
     @property
@@ -198,29 +222,33 @@ class _Pairs:
         return means
 
 
-def _of_arm(scores: Numbers, belongs: Numbers, arm: int) -> tuple[Numbers, Numbers]:
+def _of_arm(scores: Numbers, starts: NDArray[np.int64], arm: int) -> tuple[Numbers, Numbers]:
     """Clusters by arms: sums of the other arms' scores minus this one's, and on how many questions."""
     ahead = scores - scores[arm]
+    if not ahead.size:
+        return np.zeros((len(starts), len(scores))), np.zeros((len(starts), len(scores)))
     both = ~np.isnan(ahead)
-    return belongs @ np.where(both, ahead, 0.0).T, belongs @ both.T.astype(np.float64)
+    sums: Numbers = np.add.reduceat(np.where(both, ahead, 0.0), starts, axis=1).T
+    counts: Numbers = np.add.reduceat(both.astype(np.float64), starts, axis=1).T
+    return sums, counts
 
 
-def _step_down(observed: Numbers, largest: Numbers, level: float) -> tuple[Numbers, float]:
-    """Adjusted p-values of the arms, and the yardstick of all pairs together."""
+def _step_down(observed: Numbers, largest: Numbers, level: float) -> tuple[Numbers, float, float]:
+    """Adjusted p-values of the arms; the yardsticks of all pairs together, and of the tie set."""
+    if not len(observed):
+        return np.ones(0), math.inf, math.inf
     order = np.argsort(-observed, kind="stable")
     # what chance reaches among the arm itself and all that stand out less than it
     rest = np.maximum.accumulate(largest[:, order][:, ::-1], axis=1)[:, ::-1]
-    reached = (rest >= observed[order] - _TINY).mean(axis=0)
+    reached = np.maximum.accumulate((rest >= observed[order] - _TINY).mean(axis=0))
     p = np.ones(len(observed))
-    p[order] = np.maximum.accumulate(reached)
-    p[~np.isfinite(observed)] = 1.0
-    if not len(observed):
-        return p, float("inf")
-    over_all = np.sort(rest[:, 0])
-    return p, float(over_all[min(len(over_all) - 1, int(np.ceil(level * len(over_all))) - 1)])
+    p[order] = reached
+    last = min(len(order) - 1, int((reached <= 1 - level).sum()))
+    place = min(len(rest) - 1, math.ceil(level * len(rest)) - 1)
+    return p, float(np.sort(rest[:, 0])[place]), float(np.sort(rest[:, last])[place])
 
 
-def _intervals(pairs: _Pairs, critical: float) -> tuple[Numbers, Numbers]:
+def _intervals(pairs: _Pairs, critical: float, level: float) -> tuple[Numbers, Numbers]:
     """All δ that the statistic of D - size·δ does not refuse: a quadratic inequality in δ."""
     c2 = critical**2
     n, total, squares = pairs.count, pairs.total, pairs.squares
@@ -229,8 +257,36 @@ def _intervals(pairs: _Pairs, critical: float) -> tuple[Numbers, Numbers]:
     with np.errstate(invalid="ignore", divide="ignore"):
         reach = np.sqrt(np.maximum(b**2 - a * (total**2 - c2 * squares), 0.0))
         low, high = (b - reach) / a, (b + reach) / a
+    unseen = _unseen(pairs, level)
+    low, high = np.fmin(low, pairs.differences - unseen), np.fmax(high, pairs.differences + unseen)
     # Where the yardstick is larger than all clusters together can show, every difference is possible.
     open_ended = (a <= 0) | ~pairs.usable
     low, high = np.where(open_ended, -np.inf, low), np.where(open_ended, np.inf, high)
     diagonal = np.eye(len(n), dtype=bool)
     return np.where(diagonal, 0.0, low), np.where(diagonal, 0.0, high)
+
+
+def _unseen(pairs: _Pairs, level: float) -> Numbers:
+    """What two arms may differ by, though they differed on hardly a question that was asked.
+
+    Their spread tells nothing then. The share of questions on which they differ has an exact upper bound
+    (Clopper and Pearson 1934; with none seen among n it is close to the rule of three), taken for all pairs
+    at once (Bonferroni); each is worth at most the largest difference seen anywhere.
+    """
+    from scipy import stats
+
+    arms = len(pairs.count)
+    alone = (1 - level) / max(1, arms * (arms - 1) // 2)
+    seen = pairs.differing
+    few = pairs.usable & (seen < FEWEST)
+    largest = max(
+        (
+            float(np.nanmax(np.nanmax(pairs.scores, axis=0) - np.nanmin(pairs.scores, axis=0), initial=0.0))
+            if arms
+            else 0.0
+        ),
+        0.0,
+    )
+    share = stats.beta.ppf(1 - alone, seen + 1, np.maximum(pairs.count - seen, 1e-9))
+    bound: Numbers = np.where(few, largest * share, 0.0)
+    return bound

@@ -13,10 +13,12 @@ import numpy as np
 from dream.errors import DreamError
 from dream.records import Question
 from dream.sweep.result import ArmResult
+from dream.verdict.bounds import could_be_in, could_be_out, is_share, mean_bounds
 from dream.verdict.compare import FEWEST, Comparison, compare
+from dream.verdict.honest import estimate
 from dream.verdict.result import SweepResult
-from dream.verdict.verdict import Rule, Standing, Verdict
-from dream.verdict.words import tell
+from dream.verdict.verdict import Estimate, Rule, Standing, Verdict
+from dream.verdict.words import notes_on, tell
 
 RULES = ("cheapest", "fastest", "best")
 
@@ -40,7 +42,7 @@ def decide(
     rule = rule or result.choice.rule
     if rule not in RULES:
         raise DreamError(f"'{rule}' is not a rule", "rule", f"take one of {', '.join(RULES)}")
-    scores = scores_of(result.arms, result.questions, metric)
+    scores, missing = scores_of(result.arms, result.questions, metric)
     labels, by = clusters_of(result.questions, result.choice.cluster)
     found = compare(scores, labels, level=level)
     verdict = Verdict(
@@ -51,23 +53,37 @@ def decide(
         questions=int((~np.isnan(scores)).any(axis=0).sum()) if len(scores) else 0,
         clusters=found.clusters,
         clustered_by=by,
-        arms=_standings(result, metric, found),
+        arms=_standings(result, metric, found, mean_bounds(scores, missing) if is_share(scores) else None),
+        holdout=len(result.holdout.questions) if result.holdout else 0,
+        looks=result.holdout.looks if result.holdout else 0,
     )
     taken, reason = recommend(verdict)
-    verdict = replace(verdict, recommended=taken.arm if taken else None, reason=reason)
+    if taken:
+        number = next(number for number, arm in enumerate(result.arms) if arm.arm.id == taken.arm)
+        reach = max((float(high) for high in found.high[number]), default=0.0)
+        verdict = replace(
+            verdict,
+            recommended=taken.arm,
+            shortfall=max(0.0, reach) if math.isfinite(reach) else None,
+            fragile=_fragile(result, found, scores, missing, labels, number),
+        )
+    verdict = replace(verdict, reason=reason, notes=tuple(notes_on(verdict, result, found)))
     return replace(verdict, text=tell(verdict))
 
 
-def scores_of(arms: Sequence[ArmResult], questions: Sequence[Question], metric: str) -> Any:
-    """Arms by questions; NaN where there is no score."""
+def scores_of(arms: Sequence[ArmResult], questions: Sequence[Question], metric: str) -> tuple[Any, Any]:
+    """Arms by questions: the scores, NaN where there is none; and which of those should be there."""
     place = {question.id: number for number, question in enumerate(questions)}
     scores = np.full((len(arms), len(questions)), np.nan)
+    missing = np.zeros(scores.shape, dtype=bool)
     for number, arm in enumerate(arms):
         for row in arm.rows:
-            value = row.score(metric).value
-            if value is not None and row.question in place:
-                scores[number, place[row.question]] = value
-    return scores
+            if row.question in place:
+                score = row.score(metric)
+                missing[number, place[row.question]] = score.missing
+                if score.value is not None:
+                    scores[number, place[row.question]] = score.value
+    return scores, missing
 
 
 def clusters_of(questions: Sequence[Question], by: str) -> tuple[list[str], str]:
@@ -88,7 +104,10 @@ def clusters_of(questions: Sequence[Question], by: str) -> tuple[list[str], str]
     return (labels, "document") if len(set(labels)) >= FEWEST else (alone, "question")
 
 
-def _standings(result: SweepResult, metric: str, found: Comparison) -> tuple[Standing, ...]:
+def _standings(
+    result: SweepResult, metric: str, found: Comparison, bounds: tuple[Any, Any] | None
+) -> tuple[Standing, ...]:
+    honest = _honest(result, metric, found.level)
     scored = [arm for arm in range(len(result.arms)) if not math.isnan(found.means[arm])]
     order = sorted(scored, key=lambda arm: -found.means[arm])
     made = []
@@ -109,6 +128,8 @@ def _standings(result: SweepResult, metric: str, found: Comparison) -> tuple[Sta
                 tied=bool(found.tied[arm]),
                 beaten_by="" if found.tied[arm] else result.arms[int(found.beaten_by[arm])].arm.name,
                 coverage=summary.coverage,
+                bounds=(float(bounds[0][arm]), float(bounds[1][arm])) if bounds else None,
+                honest=honest.get(each.arm.id),
                 dollars=each.dollars / max(1, sum(row.answer is not None for row in each.rows)),
                 seconds=each.seconds(0.5),
             )
@@ -119,6 +140,34 @@ def _standings(result: SweepResult, metric: str, found: Comparison) -> tuple[Sta
         for each in rest
     ]
     return tuple(made)
+
+
+def _honest(result: SweepResult, metric: str, level: float) -> dict[str, Estimate]:
+    """For each arm that was scored on the holdout: its mean there."""
+    held = result.holdout
+    if held is None:
+        return {}
+    scores, _ = scores_of(held.arms, held.questions, metric)
+    labels, _ = clusters_of(held.questions, result.choice.cluster)
+    return {arm.arm.id: estimate(row, labels, level) for arm, row in zip(held.arms, scores, strict=True)}
+
+
+def _fragile(
+    result: SweepResult, found: Comparison, scores: Any, missing: Any, labels: list[str], taken: int
+) -> tuple[str, ...]:
+    """What the missing scores could turn over, were they all as bad or as good as they can be."""
+    if not missing.any() or not is_share(scores):
+        return ()
+    said = []
+    if could_be_out(found, scores, missing, labels, taken):
+        name = result.arms[taken].arm.name
+        said.append(f"Missing scores could turn the verdict: in the worst case {name} would be out.")
+    out = [arm for arm in range(len(scores)) if not found.tied[arm] and not math.isnan(found.means[arm])]
+    back = [result.arms[arm].arm.name for arm in out if could_be_in(found, scores, missing, labels, arm)]
+    if back:
+        listed = ", ".join(back[:3]) + (f" and {len(back) - 3} more" if len(back) > 3 else "")
+        said.append(f"Missing scores could turn the verdict: in the best case these would be in: {listed}.")
+    return tuple(said)
 
 
 def _number(value: float) -> float | None:
@@ -142,8 +191,8 @@ def recommend(verdict: Verdict) -> tuple[Standing | None, str]:
     if verdict.rule == "fastest":
         timed = [arm for arm in near if arm.seconds is not None]
         if not timed:
-            return best, "no times are known, so it is the one with the highest mean"
+            return best, "it has the highest mean (no times are known)"
         return min(timed, key=lambda arm: (arm.seconds, -(arm.mean or 0.0))), "it is the fastest"
     if not any(arm.dollars for arm in near):
-        return best, "no prices are known, so it is the one with the highest mean"
+        return best, "it has the highest mean (no prices are known)"
     return min(near, key=lambda arm: (arm.dollars, -(arm.mean or 0.0))), "it is the cheapest"

@@ -84,6 +84,8 @@ class Verdict:
         arms: all arms, highest mean first, those without any score last.
         recommended: id of the arm to take; ``None`` where nothing can be recommended.
         reason: why that one, in words.
+        shortfall: how far the best arm's true mean may lie above that of the taken arm, at most, with that
+            probability; ``None`` where nothing can be said.
         holdout: questions that had no part in choosing; 0 without a holdout.
         looks: how often different sets of arms were scored on that holdout, this time included.
         fragile: what missing scores could turn over, one sentence each; empty if nothing.
@@ -101,6 +103,7 @@ class Verdict:
     arms: tuple[Standing, ...]
     recommended: str | None = None
     reason: str = ""
+    shortfall: float | None = None
     holdout: int = 0
     looks: int = 0
     fragile: tuple[str, ...] = ()

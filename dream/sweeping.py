@@ -1,0 +1,141 @@
+"""Arms through the phases of a sweep: all on the questions for choosing, the tie set on the holdout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dream.cluster.connect import connect
+from dream.golden.dataset import digest_questions
+from dream.golden.holdout import split_questions
+from dream.ledger import Ledger
+from dream.models.chat import provider_of
+from dream.models.limits import bounds_of, start_actors
+from dream.records import Document, Question
+from dream.study import OfflineChat, Study
+from dream.study_file import used_models
+from dream.sweep.prepare import prepare
+from dream.sweep.progress import Tally, Watcher
+from dream.sweep.result import Arm, ArmResult
+from dream.sweep.run import recorded, run_trials, whole
+from dream.sweep.setting import Setting
+from dream.verdict.looks import looks_at, note_look
+from dream.verdict.result import Holdout, SweepResult
+
+Trying = Callable[[Setting, Sequence[Arm]], list[ArmResult]]
+
+
+@dataclass(frozen=True)
+class Phases:
+    """A study's golden dataset as its two phases ask it.
+
+    Attributes:
+        choosing: the study with the questions for choosing.
+        holdout: the same with the questions kept from choosing; ``None`` if the study keeps none.
+    """
+
+    choosing: Setting
+    holdout: Setting | None
+
+
+def phases_of(setting: Setting) -> Phases:
+    """Split a setting with the whole golden dataset; each phase's results have their own keys."""
+    share = setting.study.golden.holdout
+    split = split_questions(setting.questions, share, setting.study.seed)
+    if not split.holdout:
+        return Phases(setting, None)
+    return Phases(_asking(setting, split.choosing), _asking(setting, split.holdout))
+
+
+def _asking(setting: Setting, questions: tuple[Question, ...]) -> Setting:
+    return replace(setting, questions=questions, golden=digest_questions(questions))
+
+
+@contextmanager
+def trying(
+    study: Study,
+    documents: Sequence[Document],
+    ledger: Ledger,
+    counts: dict[str, float],
+    watcher: Watcher | None = None,
+) -> Iterator[Trying]:
+    """A function that gives arms' results on a setting's questions, and runs those that have none yet.
+
+    Ray and the offline server are started when something must be run for the first time, and serve all
+    phases. At the end ``counts`` holds what all processes did.
+    """
+    with ExitStack() as opened:
+        started: dict[str, Any] = {}
+
+        def results_of(setting: Setting, arms: Sequence[Arm]) -> list[ArmResult]:
+            results = {
+                arm.id: found for arm in arms if (found := recorded(setting, arm, ledger)) and whole(found)
+            }
+            reused = sum(sum(found.calls.values()) for found in results.values())
+            pending = [arm for arm in arms if arm.id not in results]
+            if "tally" in started:
+                started["tally"].add.remote({"reused": reused})
+            else:
+                counts["reused"] = counts.get("reused", 0) + reused
+            if pending:
+                if not started:
+                    started["tally"] = _start(study, setting, ledger, counts)
+                    started["url"] = opened.enter_context(offline_server(study))
+                at_work = replace(setting, offline_url=started["url"])
+                tally = started["tally"]
+                failed = prepare(at_work, documents, pending, ledger, tally, watcher)
+                results |= run_trials(at_work, pending, ledger, tally, failed, watcher)
+            return [results[arm.id] for arm in arms]
+
+        yield results_of
+        if started:
+            import ray
+
+            counts |= ray.get(started["tally"].read.remote())
+
+
+def _start(study: Study, setting: Setting, ledger: Ledger, counts: dict[str, float]) -> Any:
+    connect()
+    import ray
+
+    tally: Any = ray.remote(num_cpus=0)(Tally).remote()
+    tally.add.remote(counts)
+    llms = [study.models.llms[name] for name in {study.models.judge, *study.search.llm}]
+    start_actors(bounds_of(study, setting.storage), map(provider_of, llms))
+    return tally
+
+
+@contextmanager
+def offline_server(study: Study, also: Sequence[str] = ()) -> Iterator[str | None]:
+    """The offline model server while the block runs, if a model of the run, or of ``also``, is offline."""
+    used = {name for group, name in used_models(study) if group == "llms"}.union(also)
+    if not any(isinstance(study.models.llms[name], OfflineChat) for name in used):
+        yield None
+        return
+    from dream.models.offline import start
+
+    with start() as server:
+        yield server.url
+
+
+def score_holdout(result: SweepResult, setting: Setting, results_of: Trying, ledger: Ledger) -> SweepResult:
+    """Score the arms that may be the best on the holdout, which had no part in saying which those are."""
+    tied = {standing.arm for standing in result.verdict().tied}
+    arms = [arm.arm for arm in result.arms if arm.arm.id in tied]
+    if not arms:
+        return replace(result, holdout=Holdout(setting.questions))
+    found = tuple(results_of(setting, arms))
+    looks = note_look(ledger.storage, setting.questions, tied)
+    return replace(result, holdout=Holdout(setting.questions, found, looks))
+
+
+def recorded_holdout(result: SweepResult, setting: Setting, ledger: Ledger) -> SweepResult:
+    """The same from what the ledger holds; runs nothing and counts as no look."""
+    tied = {standing.arm for standing in result.verdict().tied}
+    found = [recorded(setting, arm.arm, ledger) for arm in result.arms if arm.arm.id in tied]
+    arms = tuple(arm for arm in found if arm is not None)
+    return replace(
+        result, holdout=Holdout(setting.questions, arms, looks_at(ledger.storage, setting.questions))
+    )
