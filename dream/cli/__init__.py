@@ -14,6 +14,7 @@ from dream.cli.connect import connect
 from dream.cli.doctor import doctor
 from dream.cli.init import init
 from dream.cli.study import plan, report, run
+from dream.cli.verdict import verdict
 from dream.cluster.connect import QUIET
 from dream.errors import DreamError
 from dream.shell import MISTAKE, STOPPED
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (init, doctor, plan, run, report, connect):
+for command in (init, doctor, plan, run, report, verdict, connect):
     app.command()(command)
 for group, name in ((corpus, "corpus"), (golden, "golden"), (models, "models")):
     app.add_typer(group.app, name=name)

@@ -68,6 +68,7 @@ def _publish(result: SweepResult, storage: str | None, as_json: bool) -> int:
     """
     from dream import verbs
     from dream.report.summary import has_failures, summary_of
+    from dream.report.verdict_table import print_verdict
 
     if not as_json:
         _print_result(result)
@@ -90,6 +91,8 @@ def _publish(result: SweepResult, storage: str | None, as_json: bool) -> int:
         typer.echo(f"mlflow    {tracked.compare_link}")
         if tracked.command:
             typer.echo(f"          shown by: {tracked.command}")
+    if not as_json:
+        print_verdict(result.verdict(), Console(highlight=False), arms=False)
     if failure:
         typer.echo(f"error: {failure}", err=True)
     return FAILURES if failure or has_failures(result) else DONE

@@ -11,7 +11,7 @@ from dream.verdict.result import SweepResult
 
 
 def summary_of(result: SweepResult) -> dict[str, Any]:
-    """The study, its arms from best to worst with every metric, and what the run did.
+    """The study, its arms from best to worst with every metric, the verdict, and what the run did.
 
     >>> from dream.sweep.result import Usage
     >>> found = summary_of(SweepResult("demo", "mrr", ("mrr",), (), (), usage=Usage(model_calls=3)))
@@ -23,6 +23,7 @@ def summary_of(result: SweepResult) -> dict[str, Any]:
         "objective": result.objective,
         "questions": len(result.questions),
         "arms": [_arm(arm, result) for arm in result.ranked()],
+        "verdict": result.verdict().to_json(),
         "problems": [{"id": each.id, "kind": each.kind, "reason": each.reason} for each in result.problems],
         "golden_notes": golden_notes(result),
         "golden_failures": len(result.lineage.get("golden_failures", ())),
@@ -59,5 +60,6 @@ def _arm(found: ArmResult, result: SweepResult) -> dict[str, Any]:
 def has_failures(result: SweepResult) -> bool:
     """Whether an arm failed, a score is missing, or questions could not be made."""
     return bool(result.lineage.get("golden_failures")) or any(
-        arm.error or any(arm.summary(metric).missing for metric in result.metrics) for arm in result.arms
+        arm.error or any(arm.summary(metric).missing for metric in result.metrics)
+        for arm in (*result.arms, *(result.holdout.arms if result.holdout else ()))
     )

@@ -271,7 +271,7 @@ def _unseen(pairs: _Pairs, level: float) -> Numbers:
 
     Their spread tells nothing then. The share of questions on which they differ has an exact upper bound
     (Clopper and Pearson 1934; with none seen among n it is close to the rule of three), taken for all pairs
-    at once (Bonferroni); each is worth at most the largest difference seen anywhere.
+    at once (Bonferroni); each is worth at most the range of all scores.
     """
     from scipy import stats
 
@@ -279,14 +279,7 @@ def _unseen(pairs: _Pairs, level: float) -> Numbers:
     alone = (1 - level) / max(1, arms * (arms - 1) // 2)
     seen = pairs.differing
     few = pairs.usable & (seen < FEWEST)
-    largest = max(
-        (
-            float(np.nanmax(np.nanmax(pairs.scores, axis=0) - np.nanmin(pairs.scores, axis=0), initial=0.0))
-            if arms
-            else 0.0
-        ),
-        0.0,
-    )
+    largest = float(np.nanmax(pairs.scores) - np.nanmin(pairs.scores)) if few.any() else 0.0
     share = stats.beta.ppf(1 - alone, seen + 1, np.maximum(pairs.count - seen, 1e-9))
     bound: Numbers = np.where(few, largest * share, 0.0)
     return bound

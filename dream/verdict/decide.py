@@ -186,13 +186,16 @@ def recommend(verdict: Verdict) -> tuple[Standing | None, str]:
     top = max(arm.mean or 0.0 for arm in tied)
     near = [arm for arm in tied if (arm.mean or 0.0) >= top - verdict.tolerance - 1e-12]
     best = max(near, key=lambda arm: arm.mean or 0.0)
+    whom = (
+        "of them" if len(near) == len(tied) else f"of the {len(near)} within {verdict.tolerance:g} of the top"
+    )
     if verdict.rule == "best" or len(near) == 1:
         return best, "it has the highest mean"
     if verdict.rule == "fastest":
         timed = [arm for arm in near if arm.seconds is not None]
         if not timed:
             return best, "it has the highest mean (no times are known)"
-        return min(timed, key=lambda arm: (arm.seconds, -(arm.mean or 0.0))), "it is the fastest"
+        return min(timed, key=lambda arm: (arm.seconds, -(arm.mean or 0.0))), f"it is the fastest {whom}"
     if not any(arm.dollars for arm in near):
         return best, "it has the highest mean (no prices are known)"
-    return min(near, key=lambda arm: (arm.dollars, -(arm.mean or 0.0))), "it is the cheapest"
+    return min(near, key=lambda arm: (arm.dollars, -(arm.mean or 0.0))), f"it is the cheapest {whom}"

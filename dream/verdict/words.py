@@ -19,11 +19,12 @@ def tell(verdict: Verdict) -> str:
     ...     Standing("2", "large", 0.70, tied=True, low=-0.05, high=0.03, dollars=0.009),
     ...     Standing("3", "tiny", 0.41, p=0.001, low=-0.4, high=-0.2),
     ... )
-    >>> print(tell(Verdict("f1", "cheapest", 0.05, 0.95, 40, 40, "question", arms, "1", "it is the cheapest",
-    ...                    shortfall=0.03)))
-    Take small: f1 0.710 on the 40 questions it was chosen by, which is optimistic. 2 of 3 arms cannot be told
-    from the best (95 % certainty for all together); of these it is the cheapest, and at most 0.030 below the
-    best.
+    >>> reason = "it is the cheapest of them"
+    >>> said = tell(Verdict("f1", "cheapest", 0.05, 0.95, 40, 40, "question", arms, "1", reason, 0.03))
+    >>> print(said)  # doctest: +NORMALIZE_WHITESPACE
+    Take small: f1 0.710 on the 40 questions it was chosen by, which is optimistic. 2 of 3 arms cannot be
+    told from the best (95 % certainty for all together); this one is taken because it is the cheapest of
+    them. The best is at most 0.030 above it.
     """
     taken, tied = verdict.taken, verdict.tied
     compared = [arm for arm in verdict.arms if arm.mean is not None]
@@ -65,16 +66,13 @@ def _certainty(verdict: Verdict, taken: Standing, compared: int) -> Iterator[str
     if len(tied) == 1:
         yield f"It is better than each of the other {compared - 1} ({sure} for all together)."
         return
-    means = [arm.mean or 0.0 for arm in tied]
     if all(arm.low == arm.high == 0 for arm in tied) and len(tied) == compared:
         yield "All arms have the same score on every question."
         return
-    near = [mean for mean in means if mean >= max(means) - verdict.tolerance - 1e-12]
-    which = "of these" if len(near) == len(tied) else f"of the {len(near)} within {verdict.tolerance:g} of it"
-    behind = "" if verdict.shortfall is None else f", and at most {verdict.shortfall:.3f} below the best"
+    behind = "" if verdict.shortfall is None else f" The best is at most {verdict.shortfall:.3f} above it."
     who = "No arm" if len(tied) == compared else f"{len(tied)} of {compared} arms"
     told = "can be told from the best" if len(tied) == compared else "cannot be told from the best"
-    yield f"{who} {told} ({sure} for all together); {which} {verdict.reason}{behind}."
+    yield f"{who} {told} ({sure} for all together); this one is taken because {verdict.reason}.{behind}"
 
 
 def _evidence(verdict: Verdict) -> str:

@@ -59,3 +59,59 @@ def test_an_unknown_metric_or_rule_is_a_mistake_told_in_one_sentence():
         result_of(ARMS).verdict(metric="mrr")
     with pytest.raises(DreamError, match="not a rule"):
         result_of(ARMS).verdict(rule="dearest")
+
+
+def say(scores, **more) -> str:
+    return result_of(scores, **more).verdict().text
+
+
+def test_degenerate_studies_say_plainly_what_cannot_be_said():
+    nothing = {"a": [None] * 8, "b": [None] * 8}
+    assert "Nothing can be said" in say(nothing)
+    assert result_of(nothing).verdict().recommended is None
+    assert "nothing to compare" in say({"a": [0.5] * 8})
+    assert "same score on every question" in say({"a": [0.5] * 8, "b": [0.5] * 8})
+    few = result_of({"a": [1.0] * 5, "b": [0.0] * 5}).verdict()
+    assert "at least 6 are needed" in few.text and len(few.tied) == 2
+
+
+def test_six_questions_on_which_one_arm_always_wins_are_enough():
+    verdict = result_of({"a": [0.9] * 6, "b": [0.1] * 6}).verdict()
+    assert [arm.name.split(" · ")[1] for arm in verdict.tied] == ["a"]
+
+
+def test_questions_of_one_document_are_one_piece_of_evidence():
+    # 60 questions say the same thing, but only through 6 documents of which one disagrees
+    better = [0.6 if number % 6 else 0.1 for number in range(60)]
+    alone, clustered = (result_of({"a": better, "b": [0.3] * 60}, documents=n).verdict() for n in (0, 6))
+    assert len(alone.tied) == 1 and len(clustered.tied) == 2
+    assert (clustered.clusters, clustered.clustered_by) == (6, "document")
+
+
+def test_with_too_few_documents_every_question_counts_and_that_is_said():
+    verdict = result_of(ARMS, documents=3).verdict()
+    assert verdict.clustered_by == "question" and verdict.clusters == 60
+    assert any("further questions on these documents" in note for note in verdict.notes)
+
+
+def test_missing_scores_that_could_turn_the_verdict_are_told():
+    good, poor = [0.8, 0.7, 0.9, 0.6] * 10, [0.5, 0.4, 0.6, 0.3] * 10
+    sure = result_of({"good": good, "poor": [None, *poor[1:]]}).verdict()
+    assert len(sure.tied) == 1 and sure.fragile == ()
+    low, high = sure.arms[1].bounds
+    assert low == pytest.approx(sum(poor[1:]) / 40) and high == pytest.approx((sum(poor[1:]) + 1) / 40)
+    unsure = result_of({"good": good, "poor": [None] * 20 + poor[20:]}).verdict()
+    assert len(unsure.tied) == 1 and "poor" in unsure.fragile[0]
+    assert "could turn this over" in unsure.text
+
+
+def test_a_failed_arm_is_named_and_neither_tied_nor_out():
+    verdict = result_of({**ARMS, "failed": [None] * 60}).verdict()
+    assert verdict.arms[-1].error and not verdict.arms[-1].tied
+    assert any("failed" in note for note in verdict.notes)
+
+
+def test_arms_that_never_differ_are_tied_and_the_interval_says_how_far_that_reaches():
+    verdict = result_of({"a": ARMS["good"], "b": ARMS["good"]}).verdict()
+    other = verdict.arms[1]
+    assert other.tied and other.low < 0 < other.high < 0.1
