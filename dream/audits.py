@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from dream import verbs
 from dream.cluster.connect import connect
-from dream.errors import DreamError, MissingObject
+from dream.errors import DreamError, MissingObject, StudyError
 from dream.golden.audit.closed_book import judged_by, prompt_of
 from dream.golden.audit.decisions import (
     Decision,
@@ -23,11 +24,16 @@ from dream.ledger import Ledger
 from dream.models.chat import LETTERS_PER_TOKEN, USUAL_ANSWER, Reply, provider_of
 from dream.models.embedding import open_embedder
 from dream.models.limits import bounds_of, start_actors
+from dream.report.labelling import Labelling, start_labelling
+from dream.storage import open_storage
 from dream.study import OpenAIChat, OpenAIEmbedding, Prices, Study
 from dream.sweep.plan import JUDGE_CALLS
 from dream.sweep.progress import Status, Watcher
 from dream.sweeping import offline_server
 from dream.verdict.golden_audit import Estimate, GoldenAudit, with_verdicts
+from dream.verdict.label_plan import LabelPlan, plan_labels
+from dream.verdict.labels import read_labels, write_rows
+from dream.verdict.result import SweepResult
 
 JUDGE_PROMPT = 1100
 """Tokens of a judge's prompt, the mean over the quickstart's 18,080."""
@@ -144,3 +150,43 @@ def _stored(study: Study, ledger: Ledger) -> list[Decision]:
         return read_decisions(ledger.storage.get(decisions_key(study.name)), decisions_key(study.name))
     except MissingObject:
         return []
+
+
+def open_labelling(
+    study: Study, storage: str | None = None, rows: int = 30
+) -> tuple[SweepResult, LabelPlan, Labelling]:
+    """A finished study, the answers that a person should label, and the labels there are.
+
+    The rows are written to ``labels/<study>/rows.csv`` too, for whoever labels elsewhere.
+
+    Args:
+        study: from ``load_study``; it must have been run.
+        storage: as given to ``run_sweep``.
+        rows: about how many labels a person is willing to give.
+
+    Raises:
+        DreamError: the study has no results yet.
+    """
+    result = verbs.read_results(study, storage)
+    plan = plan_labels(result, rows, study.seed)
+    store = open_storage(verbs.place(storage).storage)
+    labelling = start_labelling(store, study.name, plan.rows)
+    store.put(f"labels/{study.name}/rows.csv", write_rows(plan.rows, labelling.labels))
+    return result, plan, labelling
+
+
+def load_labels(labelling: Labelling, path: str) -> int:
+    """Store the labels of a CSV file; gives how many there were.
+
+    Raises:
+        StudyError: the file is missing or not usable; nothing is stored then.
+    """
+    folder, _, name = path.rpartition("/") if "://" in path else str(Path(path).absolute()).rpartition("/")
+    try:
+        data = open_storage(folder or "/").get(name)
+    except MissingObject:
+        raise StudyError("there is no such file", path, "give the CSV that holds the labels") from None
+    found = read_labels(data, name, labelling.rows)
+    for id, right in found.items():
+        labelling.say(id, right)
+    return len(found)

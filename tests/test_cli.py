@@ -14,7 +14,7 @@ from tests.sweep.shell import OFFLINE, SEARCH, dream, dream_command, environment
 
 COMMANDS = [
     *("init", "doctor", "plan", "run", "report", "connect"),
-    *("corpus read", "corpus push", "golden build", "models serve"),
+    *("corpus read", "corpus push", "golden build", "golden audit", "judge audit", "models serve"),
 ]
 
 

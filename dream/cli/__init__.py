@@ -9,7 +9,7 @@ import warnings
 
 import typer
 
-from dream.cli import corpus, golden, models
+from dream.cli import corpus, golden, judge, models
 from dream.cli.connect import connect
 from dream.cli.doctor import doctor
 from dream.cli.init import init
@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 for command in (init, doctor, plan, run, report, verdict, connect):
     app.command()(command)
-for group, name in ((corpus, "corpus"), (golden, "golden"), (models, "models")):
+for group, name in ((corpus, "corpus"), (golden, "golden"), (judge, "judge"), (models, "models")):
     app.add_typer(group.app, name=name)
 
 

@@ -8,7 +8,7 @@ right and another wrong: that is what decides between arms (Zrnic and Candès, *
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -21,12 +21,12 @@ DOUBT = 0.1
 """However sure a judge is, a person says otherwise with this chance."""
 
 
-def worth_labelling(judged: Numbers, equal: Sequence[Sequence[int]]) -> Numbers:
+def worth_labelling(judged: Numbers, equal: Sequence[Sequence[Hashable]]) -> Numbers:
     """How much a label of each question says about the order of the arms, 0 to 1.
 
     Args:
         judged: shape [questions, arms], the judge's scores, 0 to 1; NaN where there is none.
-        equal: for each question, a number for each arm: arms with the same number gave the same answer.
+        equal: for each question, a mark for each arm: arms with the same mark gave the same answer.
 
     >>> scores = np.array([[0.9, 0.1], [0.9, 0.9], [0.9, 0.9]])
     >>> worth_labelling(scores, [[0, 1], [0, 1], [0, 0]]).round(2).tolist()
@@ -57,23 +57,30 @@ def chances_for(worth: Numbers, rows: Numbers, budget: int) -> Numbers:
     [1.0, 0.33, 0.33, 0.33]
     """
     number = len(worth)
-    # where a question costs more rows it must say more to be worth them (Neyman's allocation with costs)
-    pull = worth / np.sqrt(np.maximum(rows, 1))
-    mixed = EVEN / number + (1 - EVEN) * (pull / pull.sum() if pull.sum() else np.full(number, 1 / number))
+    mixed = shares_of(worth, rows)
     low, high = 0.0, float(number)
     if rows @ np.ones(number) <= budget:
         return np.ones(number)
     for _ in range(60):
         middle = (low + high) / 2
-        if float(_capped(mixed, middle) @ rows) > budget:
+        if float(capped(mixed, middle) @ rows) > budget:
             high = middle
         else:
             low = middle
-    size = max(1, round(float(_capped(mixed, low).sum())))  # a whole number of questions is drawn
-    return _capped(mixed, size)
+    size = max(1, round(float(capped(mixed, low).sum())))  # a whole number of questions is drawn
+    return capped(mixed, size)
 
 
-def _capped(shares: Numbers, size: float) -> Numbers:
+def shares_of(worth: Numbers, rows: Numbers) -> Numbers:
+    """The chances up to a factor; they sum to 1."""
+    number = len(worth)
+    # where a question costs more rows it must say more to be worth them (Neyman's allocation with costs)
+    pull = worth / np.sqrt(np.maximum(rows, 1))
+    even = np.full(number, 1 / number)
+    return np.asarray(EVEN * even + (1 - EVEN) * (pull / pull.sum() if pull.sum() else even))
+
+
+def capped(shares: Numbers, size: float) -> Numbers:
     """Chances in proportion to shares that sum to ``size``, none above 1."""
     chances = np.minimum(1.0, size * shares / shares.sum())
     for _ in range(len(shares)):
@@ -102,11 +109,15 @@ def draw(names: Sequence[str], chances: Numbers, seed: int) -> list[int]:
     >>> set(draw(names, np.full(9, 1 / 3), seed=0)) < set(draw(names, np.full(9, 2 / 3), seed=0))
     True
     """
-    size = round(float(chances.sum()))
+    return sorted(draw_order(names, chances, seed)[: round(float(chances.sum()))])
+
+
+def draw_order(names: Sequence[str], chances: Numbers, seed: int) -> list[int]:
+    """All places in the order in which they are drawn: a beginning of it is a smaller sample."""
     luck = np.array([_luck(name, seed) for name in names])
     inside = np.minimum(chances, 1 - 1e-12)
-    order = (luck / (1 - luck)) / (inside / (1 - inside))
-    return sorted(int(place) for place in np.argsort(order, kind="stable")[:size])
+    rank = (luck / (1 - luck)) / (inside / (1 - inside))
+    return [int(place) for place in np.argsort(rank, kind="stable")]
 
 
 def _luck(name: str, seed: int) -> float:
