@@ -45,7 +45,7 @@ def cohens_kappa(judge: Sequence[bool], person: Sequence[bool]) -> tuple[float, 
 
     >>> kappa, error = cohens_kappa([True] * 6 + [False] * 4, [True] * 5 + [False] * 5)
     >>> round(kappa, 3), round(error, 3)
-    (0.8, 0.185)
+    (0.8, 0.186)
     """
     cells = _cells(np.array(judge, float), np.array(person, float), np.ones(len(judge)))
     kappa = _kappa(cells)
