@@ -98,23 +98,6 @@ def cell(summary: Summary, top: float = 1.0) -> Cell:
     return Cell(summary.mean, score_text(summary.mean), half, count, not summary.missing, *place)
 
 
-def finding(result: SweepResult) -> str:
-    """What the leaderboard says, in one or two sentences that claim no more than it shows."""
-    ranked = [arm for arm in result.ranked() if arm.summary(result.objective).mean is not None]
-    if not ranked:
-        return f"No arm has a score of {result.objective}."
-    best, first = ranked[0], ranked[0].summary(result.objective)
-    said = f"Highest mean {result.objective}: {best.arm.name}, {score_text(first.mean)}"
-    if first.low is None:
-        return f"{said}."
-    said += f" (95 % interval {score_text(first.low)} to {score_text(first.high)})."
-    near = sum((arm.summary(result.objective).high or 0.0) >= first.low for arm in ranked[1:])
-    if not near:
-        return f"{said} No other arm's interval reaches into its interval."
-    whose = "interval of 1 other arm reaches" if near == 1 else f"intervals of {near} other arms reach"
-    return f"{said} The {whose} into its interval."
-
-
 def gaps(result: SweepResult) -> list[str]:
     """What should be there and is not, with the commonest reason; failed arms are told elsewhere.
 

@@ -10,7 +10,10 @@ from itertools import zip_longest
 from typing import Any
 
 from dream.records import Chunk, Question, Score
+from dream.report.findings import Findings
+from dream.report.waterfall import TITLES
 from dream.sweep.result import ArmResult, Row, Summary
+from dream.verdict.losses import OUTCOMES, Waterfall
 from dream.verdict.result import SweepResult
 
 Pages = Mapping[str, Sequence[tuple[int, int]]]
@@ -41,15 +44,17 @@ class Tables:
         return self.chunks.setdefault((self.text(chunk.text), *where, chunk.page), len(self.chunks))
 
 
-def page_data(result: SweepResult) -> dict[str, Any]:
+def page_data(result: SweepResult, findings: Findings) -> dict[str, Any]:
     """All that the page's script needs, as plain JSON types.
 
     The arms stand in the leaderboard's order. Their ``rows`` stand in the order of ``questions``, with
     ``None`` where an arm has none. A row is ``[answer, error, contexts, scores, seconds, dollars]``, a
     context ``[chunk, similarity]``, a score ``[value, reason, applicable]``, a chunk ``[text, document,
     start, end, page]``; answers, errors, reasons, documents and chunk texts are places in ``texts``.
+    ``losses`` holds for each arm that was traced a ``[outcome, rank]`` for each question, or ``None``.
 
-    >>> page_data(SweepResult("quickstart", "mrr", ("mrr",), (), ()))["objective"]
+    >>> empty = SweepResult("quickstart", "mrr", ("mrr",), (), ())
+    >>> page_data(empty, Findings.of(empty))["objective"]
     'mrr'
     """
     tables = Tables()
@@ -61,6 +66,10 @@ def page_data(result: SweepResult) -> dict[str, Any]:
         "metrics": list(result.metrics),
         "questions": [_question(question, pages) for question in result.questions],
         "arms": arms,
+        "verdict": findings.verdict.to_json(),
+        "matters": findings.matters.to_json() if findings.matters else None,
+        "losses": {each.arm: _outcomes(each, result.questions) for each in findings.losses},
+        "outcomes": [[outcome, TITLES[outcome]] for outcome in OUTCOMES],
         "chunks": [list(chunk) for chunk in tables.chunks],
         "texts": list(tables.texts),
     }
@@ -119,6 +128,11 @@ def _question(question: Question, pages: Pages) -> dict[str, Any]:
         "answerable": question.answerable,
         "evidence": pieces,
     }
+
+
+def _outcomes(waterfall: Waterfall, questions: Sequence[Question]) -> list[list[int | None] | None]:
+    found = {loss.question: [OUTCOMES.index(loss.outcome), loss.rank] for loss in waterfall.losses}
+    return [found.get(question.id) for question in questions]
 
 
 def _arm(result: ArmResult, sweep: SweepResult, tables: Tables) -> dict[str, Any]:

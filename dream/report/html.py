@@ -15,12 +15,16 @@ import jinja2
 from markupsafe import Markup
 
 from dream.errors import DreamError
-from dream.report import board, words
+from dream.report import board, forest, waterfall, words
 from dream.report.data import page_data
+from dream.report.findings import Findings
+from dream.verdict.losses import RIGHT_FROM
 from dream.verdict.result import SweepResult
 
 # in the order in which the page runs them
-SCRIPTS = ("page.js", "parallel.js", "heatmap.js", "questions.js")
+SCRIPTS = ("page.js", "parallel.js", "heatmap.js", "questions.js", "losses.js")
+
+STYLES = ("page.css", "evidence.css")
 
 APART = {"golden_notes", "golden_failures"}  # of the lineage: they have a section of their own
 
@@ -61,11 +65,11 @@ def render(result: SweepResult) -> str:
     True
     """
     script = "\n".join(_file(name) for name in SCRIPTS)
+    findings = Findings.of(result)
     page = _template().render(
         result=result,
         lines=board.lines(result),
         columns=board.columns(result),
-        finding=board.finding(result),
         failed=sum(bool(arm.error) for arm in result.arms),
         offline=[arm for arm in result.arms if arm.offline],
         gaps=board.gaps(result),
@@ -74,13 +78,35 @@ def render(result: SweepResult) -> str:
         words=words,
         # in the same form as the browser hashes the element's text
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style=Markup(_file("page.css")),  # our own files
+        style=Markup("\n".join(_file(name) for name in STYLES)),  # our own files
         script=Markup(script),
-        data=Markup(embedded_json(page_data(result))),
+        data=Markup(embedded_json(page_data(result, findings))),
+        **_panels(findings),
     )
     # a text from a broken PDF may hold half a surrogate pair, which no file can; one character for one
     # keeps the evidence's character spans right
     return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _panels(findings: Findings) -> dict[str, Any]:
+    """What the verdict's and the evidence's parts of the page are filled with."""
+    verdict, losses = findings.verdict, findings.losses
+    shown, folded = waterfall.bars(losses)
+    return {
+        "verdict": verdict,
+        "drawn": forest.forest(verdict),
+        "rule": forest.rule_text(verdict),
+        "tied": forest.tied_count(verdict.arms),
+        "marks": forest.MARKS,
+        "matters": findings.matters,
+        "loss_bars_shown": shown,
+        "loss_bars_folded": folded,
+        "outcomes": waterfall.met(losses),
+        "titles": waterfall.TITLES,
+        "meanings": waterfall.MEANINGS,
+        "right_from": RIGHT_FROM,
+        "untraced": max((each.untraced for each in losses), default=0),
+    }
 
 
 def embedded_json(value: Any) -> str:
@@ -95,9 +121,13 @@ def embedded_json(value: Any) -> str:
 
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FunctionLoader(_file),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.from_string(_file("page.html"))
+    return environment.get_template("page.html")
 
 
 def _file(name: str) -> str:

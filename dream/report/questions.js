@@ -13,10 +13,8 @@ function setUpQuestions() {
   const [text, kind, order] = ["text", "kind", "order"].map((name) => document.getElementById(`question-${name}`));
   const kinds = [...new Set(report.questions.map((question) => question.kind))].sort();
   kind.append(...kinds.map((one) => element("option", { value: one }, one)));
-  for (const control of [text, kind, order]) {
-    control.addEventListener("input", () => listQuestions(text.value, kind.value, order.value));
-  }
-  listQuestions("", "", "given");
+  for (const control of [text, kind, order]) control.addEventListener("input", relist);
+  relist();
   const first = linkedQuestion() ?? asked[0];
   if (first) openQuestion(first, false);
 }
@@ -29,9 +27,15 @@ function linkedQuestion() {
   } catch { return null; }
 }
 
-function listQuestions(text, kind, order) {
+// the arm and outcome that a segment of the losses chose, or null
+let lossFilter = null;
+
+/** Show the questions that fit the controls and the chosen loss; gives them back. */
+function relist() {
+  const [text, kind, order] = ["text", "kind", "order"].map((name) => document.getElementById(`question-${name}`).value);
   const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-  const found = asked.filter(({ question }) => {
+  const found = asked.filter(({ question, place }) => {
+    if (lossFilter && outcomeOf(lossFilter.arm, place)?.name !== lossFilter.outcome) return false;
     const held = `${question.id} ${question.question} ${question.reference}`.toLocaleLowerCase();
     return (!kind || question.kind === kind) && words.every((word) => held.includes(word));
   });
@@ -41,6 +45,7 @@ function listQuestions(text, kind, order) {
   document.getElementById("question-count").textContent = `${found.length} of ${asked.length} questions`;
   document.getElementById("question-list").replaceChildren(...found.map(questionItem));
   markCurrent();
+  return found;
 }
 
 function questionItem(one) {
@@ -105,7 +110,7 @@ function evidencePieces(question) {
 function armAnswer(arm, rank, { question, place }) {
   const row = arm.rows[place];
   const head = element("header", {}, element("h5", {}, `${arm.error ? "–" : rank + 1}  ${arm.name}`),
-    arm.offline ? element("span", { class: "badge" }, "offline") : null);
+    arm.offline ? element("span", { class: "badge" }, "offline") : null, outcomeBadge(arm, place));
   const made = element("article", { class: "arm-answer", "data-arm": arm.id }, head);
   if (!row) {
     made.append(element("p", { class: "error" }, arm.error ? `The whole arm failed: ${arm.error}` : "This question was not asked."));

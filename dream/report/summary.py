@@ -6,12 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from dream.report.board import golden_notes
+from dream.report.findings import Findings
 from dream.sweep.result import ArmResult
 from dream.verdict.result import SweepResult
 
 
 def summary_of(result: SweepResult) -> dict[str, Any]:
-    """The study, its arms from best to worst with every metric, the verdict, and what the run did.
+    """The study, its arms from best to worst with every metric, what was concluded, and what the run did.
 
     >>> from dream.sweep.result import Usage
     >>> found = summary_of(SweepResult("demo", "mrr", ("mrr",), (), (), usage=Usage(model_calls=3)))
@@ -23,7 +24,7 @@ def summary_of(result: SweepResult) -> dict[str, Any]:
         "objective": result.objective,
         "questions": len(result.questions),
         "arms": [_arm(arm, result) for arm in result.ranked()],
-        "verdict": result.verdict().to_json(),
+        **Findings.of(result).to_json(),
         "problems": [{"id": each.id, "kind": each.kind, "reason": each.reason} for each in result.problems],
         "golden_notes": golden_notes(result),
         "golden_failures": len(result.lineage.get("golden_failures", ())),

@@ -13,6 +13,7 @@ from typing import Any
 from dream.records import digest_of, to_json
 from dream.sweep.result import Arm, ArmResult, Row
 from dream.verdict.result import SweepResult
+from dream.verdict.verdict import Standing, Verdict
 
 LONGEST_TAG = 8000  # characters; MLflow refuses longer ones
 OFFLINE = "Answered or judged by an offline model: the scores tell nothing about a real one."
@@ -53,6 +54,7 @@ def content_of_study(result: SweepResult, files: Mapping[str, Path]) -> Content:
     best = result.ranked()[0].summary(result.objective).mean if result.arms else None
     failed = [arm for arm in result.arms if arm.error]
     offline = any(arm.offline for arm in result.arms)
+    verdict, matters = result.verdict(), result.matters()
     lineage = {f"dream.{key}": value for key, value in result.lineage.items()}
     said = f"{len(result.arms)} arms, {len(result.questions)} questions, {len(failed)} arms failed."
     tags = {
@@ -60,7 +62,8 @@ def content_of_study(result: SweepResult, files: Mapping[str, Path]) -> Content:
         "dream.objective": result.objective,
         "dream.offline": _yes(offline),
         "dream.superseded": _yes(False),
-        "mlflow.note.content": f"{said} {OFFLINE}" if offline else said,
+        **tags_of_verdict(verdict),
+        "mlflow.note.content": "\n\n".join([verdict.text, f"{said} {OFFLINE}" if offline else said]),
     }
     metrics = {
         "arms": float(len(result.arms)),
@@ -70,7 +73,13 @@ def content_of_study(result: SweepResult, files: Mapping[str, Path]) -> Content:
     }
     if best is not None:
         metrics[metric_name(f"best_{result.objective}")] = best
-    texts = {"lineage.json": _pretty(result.lineage), "problems.json": _pretty(to_json_all(result.problems))}
+    texts = {
+        "lineage.json": _pretty(result.lineage),
+        "problems.json": _pretty(to_json_all(result.problems)),
+        "verdict.json": _pretty(verdict.to_json()),
+        "matters.json": _pretty(matters.to_json() if matters else None),
+        "losses.json": _pretty([each.to_json() for each in result.losses()]),
+    }
     if result.study_text:
         texts["study.yaml"] = result.study_text
     everything_failed = bool(result.arms) and len(failed) == len(result.arms)
@@ -78,14 +87,32 @@ def content_of_study(result: SweepResult, files: Mapping[str, Path]) -> Content:
     return Content(result.study, status, tags, metrics=metrics, texts=texts, files=files)
 
 
-def content_of_arm(result: SweepResult, arm: ArmResult) -> Content:
+def tags_of_verdict(verdict: Verdict) -> dict[str, str]:
+    """The verdict in tags, so that runs can be searched by it.
+
+    >>> tags_of_verdict(Verdict("mrr", "best", 0.05, 0.95, 0, 0, "question", (), text="Nothing."))
+    {'dream.verdict': 'Nothing.', 'dream.take': '', 'dream.tied': '[]', 'dream.rule': 'best'}
+    """
+    tied = json.dumps([arm.name for arm in verdict.tied], ensure_ascii=False)
+    return {
+        "dream.verdict": verdict.text[:LONGEST_TAG],
+        "dream.take": verdict.taken.name if verdict.taken else "",
+        "dream.tied": tied[:LONGEST_TAG],
+        "dream.rule": verdict.rule,
+    }
+
+
+def content_of_arm(result: SweepResult, arm: ArmResult, verdict: Verdict) -> Content:
     """A child run: the arm's parameters, its means with standard errors and coverage, its questions."""
+    standing = next((each for each in verdict.arms if each.arm == arm.arm.id), None)
     notes = [f"Failed: {arm.error}"] if arm.error else []
+    notes += [_standing_note(verdict, standing)] if standing and not arm.error else []
     notes += [OFFLINE] if arm.offline else []
     tags = {
         "dream.arm": arm.arm.id,
         "dream.offline": _yes(arm.offline),
         "dream.error": arm.error[:LONGEST_TAG],
+        "dream.standing": verdict.mark(standing) if standing else "",
         "dream.superseded": _yes(False),
         "mlflow.note.content": "\n\n".join(notes)[:LONGEST_TAG],
     }
@@ -96,6 +123,14 @@ def content_of_arm(result: SweepResult, arm: ArmResult) -> Content:
         tags["mlflow.loggedArtifacts"] = json.dumps([{"path": "questions.json", "type": "table"}])
     status = "FAILED" if arm.error else "FINISHED"
     return Content(arm.arm.name, status, tags, parameters(arm.arm), metrics_of_arm(result, arm), texts)
+
+
+def _standing_note(verdict: Verdict, standing: Standing) -> str:
+    return {
+        "take": f"The arm to take. {verdict.text}",
+        "tied": "Cannot be told from the best.",
+        "out": f"Worse than {standing.beaten_by}.",
+    }.get(verdict.mark(standing), "")
 
 
 def parameters(arm: Arm) -> dict[str, str]:

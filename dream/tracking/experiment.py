@@ -97,11 +97,11 @@ def _write_study(
         for run in _runs(client, experiment, f"tags.`mlflow.parentRunId` = '{parent}'")
     }
     identity = {"dream.role": "arm", "dream.study": result.study, "mlflow.parentRunId": parent}
-    written, scored = {}, []
+    written, scored, verdict = {}, [], result.verdict()
     for arm in result.arms:
         run = known.get(arm.arm.id)
         written[arm.arm.id] = write.run(
-            run, {**identity, "dream.arm": arm.arm.id}, content_of_arm(result, arm)
+            run, {**identity, "dream.arm": arm.arm.id}, content_of_arm(result, arm, verdict)
         )
         if arm.summary(result.objective).mean is not None:
             scored.append(written[arm.arm.id])

@@ -51,7 +51,7 @@ def _between_scores(found: Matters) -> str:
     )
     if noise := shares.get("judge's noise"):
         return f"{said}; {_whole(noise)} is the judge's own noise ({found.judgings} judgings of each answer)."
-    return f"{said}; the judge's own noise is part of the last (`judgings: 2` in the study tells it apart)."
+    return f"{said}; the judge's own noise is part of the last (judgings: 2 in the study tells it apart)."
 
 
 def router_sentence(router: Router, objective: str) -> str:

@@ -13,6 +13,8 @@ from dream.sweep.result import ArmResult, Usage
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dream.verdict.losses import Waterfall
+    from dream.verdict.matters import Matters
     from dream.verdict.verdict import Rule, Verdict
 
 
@@ -75,6 +77,18 @@ class SweepResult:
         from dream.verdict.decide import decide
 
         return decide(self, metric, rule)
+
+    def matters(self) -> Matters | None:
+        """What the differences come from: method, LLM, embedding, question; see ``find_matters``."""
+        from dream.verdict.matters import find_matters
+
+        return find_matters(self)
+
+    def losses(self) -> tuple[Waterfall, ...]:
+        """For each arm that ran, the stage at which each question was lost; see ``find_losses``."""
+        from dream.verdict.losses import find_losses
+
+        return find_losses(self)
 
     def without(self, questions: Iterable[str]) -> SweepResult:
         """The same result as if these questions, by their ids, had never been asked."""

@@ -120,6 +120,12 @@ class Verdict:
         """The arm to take."""
         return next((arm for arm in self.arms if arm.arm == self.recommended), None)
 
+    def mark(self, arm: Standing) -> str:
+        """Where an arm stands, in one word: take, tied, out or failed."""
+        if arm.arm == self.recommended:
+            return "take"
+        return "tied" if arm.tied else "failed" if arm.mean is None else "out"
+
     def to_json(self) -> dict[str, Any]:
         """The whole verdict as plain JSON types.
 
@@ -138,7 +144,7 @@ class Verdict:
         return self.text
 
     def _repr_html_(self) -> str:
-        rows = "".join(_row(arm, arm.arm == self.recommended) for arm in self.arms)
+        rows = "".join(_row(arm, self.mark(arm)) for arm in self.arms)
         notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*self.fragile, *self.notes))
         honest = f"holdout ({self.holdout})" if self.holdout else ""
         heads = ("", "arm", self.metric, "behind the highest, all intervals at once", "p", honest, "coverage")
@@ -157,8 +163,7 @@ def span_text(low: float | None, high: float | None) -> str:
     return f"{low:+.3f} to {high:+.3f}"
 
 
-def _row(arm: Standing, taken: bool) -> str:
-    mark = "take" if taken else "tied" if arm.tied else "failed" if arm.error else "out"
+def _row(arm: Standing, mark: str) -> str:
     mean = "–" if arm.mean is None else f"{arm.mean:.3f}"
     behind = "" if arm.difference is None else f"{arm.difference:+.3f} ({span_text(arm.low, arm.high)})"
     honest = arm.honest

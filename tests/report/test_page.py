@@ -7,12 +7,14 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dream.errors import DreamError
 from dream.records import Answer, Chunk, Question, Score
 from dream.report.data import page_data
+from dream.report.findings import Findings
 from dream.report.html import render, write_report
 from dream.sweep.result import Arm, ArmResult, Row
 from dream.verdict.result import SweepResult
@@ -46,6 +48,10 @@ class Elements(HTMLParser):
 @pytest.fixture(scope="module")
 def page() -> str:
     return render(sample_result())
+
+
+def data_of(result: SweepResult) -> dict[str, Any]:
+    return page_data(result, Findings.of(result))
 
 
 def one_answer(**fields: object) -> SweepResult:
@@ -98,7 +104,7 @@ def test_scripts_never_parse_markup() -> None:
 
 
 def test_each_text_stands_once() -> None:
-    data = page_data(sample_result())
+    data = data_of(sample_result())
     assert len(set(data["texts"])) == len(data["texts"])
     used = sum(len(row[2]) for arm in data["arms"] for row in arm["rows"] if row)
     assert used > 1000 and len(data["chunks"]) < 60
@@ -123,7 +129,7 @@ def test_a_whole_study_gives_a_page_of_a_few_megabytes() -> None:
 
 def test_missing_and_not_applicable_scores_are_not_numbers() -> None:
     result = sample_result()
-    data = page_data(result)
+    data = data_of(result)
     by_id = {arm["id"]: arm for arm in data["arms"]}
     arm = by_id[result.arms[0].arm.id]
     value, reason, applicable = arm["rows"][0][3][0]
@@ -133,7 +139,7 @@ def test_missing_and_not_applicable_scores_are_not_numbers() -> None:
 
 
 def test_a_score_that_is_not_a_number_is_missing_with_its_reason() -> None:
-    data = page_data(one_answer(scores=(Score("mrr", float("nan")),)))
+    data = data_of(one_answer(scores=(Score("mrr", float("nan")),)))
     value, reason, _ = data["arms"][0]["rows"][0][3][0]
     assert value is None and data["texts"][reason] == "the metric gave nan"
     assert "NaN" not in Elements(render(one_answer(scores=(Score("mrr", float("nan")),)))).scripts[0]
@@ -181,4 +187,4 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_an_empty_result_gives_a_page() -> None:
-    assert "No arm has a score of mrr." in render(SweepResult("s", "mrr", ("mrr",), (), ()))
+    assert "no arm has a score of mrr." in render(SweepResult("s", "mrr", ("mrr",), (), ()))

@@ -273,6 +273,54 @@ def test_hostile_texts_are_shown_as_they_are(page: Any) -> None:
     assert page.locator("img").count() == 0
 
 
+def test_a_segment_of_a_bar_lists_its_questions_and_all_come_back(page: Any) -> None:
+    result = sample_result()
+    losses = result.losses()[-1]
+    bar = page.locator(f".loss[data-arm='{losses.arm}']")
+    counts = {name: count for name, count in losses.counts().items() if count}
+    assert len(counts) > 2
+    assert bar.locator("button").count() == len(counts)
+    for outcome, count in counts.items():
+        segment = bar.locator(f"button[data-outcome='{outcome}']")
+        segment.focus()
+        page.keyboard.press("Enter")
+        shown = page.eval_on_selector_all(
+            "#question-list button", "items => items.map(item => item.dataset.question)"
+        )
+        assert shown == [loss.question for loss in losses.losses if loss.outcome == outcome]
+        assert len(shown) == count and segment.get_attribute("aria-pressed") == "true"
+        assert losses.name in page.locator("#loss-filter").inner_text()
+    badge = page.locator(f"#question-detail [data-arm='{losses.arm}'] .outcome")
+    assert badge.inner_text() == "right", "the last outcome, of the question that was opened"
+    page.locator("#loss-clear").click()
+    assert page.locator("#question-list li").count() == 24
+    assert page.locator("#loss-filter").is_hidden() and page.locator("[aria-pressed=true]").count() == 0
+
+
+def test_segments_are_as_wide_as_their_questions_are_many(page: Any) -> None:
+    for losses in sample_result().losses():
+        buttons = page.locator(f".loss[data-arm='{losses.arm}'] button")
+        widths = buttons.evaluate_all("all => all.map(one => one.getBoundingClientRect().width)")
+        shares = [count / len(losses.losses) for count in losses.counts().values() if count]
+        for width, share in zip(widths, shares, strict=True):
+            assert width / sum(widths) == pytest.approx(share, abs=0.02)
+
+
+def test_the_verdict_has_every_arm_with_its_interval_on_one_axis(page: Any) -> None:
+    verdict = sample_result().verdict()
+    rows = page.locator("#verdict tbody tr")
+    assert rows.count() == 12 and verdict.text in page.locator("#verdict .finding").inner_text()
+    for place, arm in enumerate(verdict.arms):
+        row = rows.nth(place)
+        assert arm.name in row.inner_text() and verdict.mark(arm) in row.inner_text()
+        dots = row.locator(".forest b")
+        assert dots.count() == (arm.difference is not None)
+    places = page.eval_on_selector_all(
+        "#verdict .forest b", "all => all.map(one => one.getBoundingClientRect().left)"
+    )
+    assert places == sorted(places, reverse=True), "in the order of the means"
+
+
 def test_a_link_opens_its_question(browser: Any, address: str) -> None:
     page = browser.new_page()
     page.goto(f"{address}#question=q05")
