@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 from typing import Any
 
+from rich.console import Console
+
 from dream.report.html import render
 from dream.report.summary import summary_of
+from dream.report.verdict_table import print_verdict
 from dream.tracking.content import content_of_arm, content_of_study
 from dream.verdict.result import SweepResult
 
@@ -41,6 +45,15 @@ def test_the_verdict_is_the_same_everywhere() -> None:
     assert json.loads(tracked.tags["dream.tied"]) == [arm.name for arm in verdict.tied]
     assert html.escape(verdict.text) in verdict._repr_html_()
     assert html.escape(verdict.text, quote=False) in render(result)
+
+
+def test_the_terminal_tells_the_verdict_in_the_same_words() -> None:
+    verdict = sample_result().verdict()
+    console = Console(width=120, file=io.StringIO())
+    print_verdict(verdict, console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert " ".join(verdict.text.split()) in " ".join(said.split())
+    assert all(arm.name in " ".join(said.split()) for arm in verdict.tied)
 
 
 def test_every_arm_stands_in_mlflow_where_the_verdict_puts_it() -> None:
