@@ -49,6 +49,9 @@ benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks
 test-cluster: $(VENV)/.dev  ## The platform on a running cluster: KUBECONFIG's, else ../shared/cluster, as root
 	$(BIN)/python -m pytest -m cluster tests/cluster/live
 
+test-notebooks: $(VENV)/.dev  ## Every notebook, on a local Ray and on a cluster, and JupyterLab in a browser
+	$(BIN)/python -m pytest -m notebooks tests/notebooks
+
 check: $(VENV)/.dev  ## Style, types, floors, notebooks without output
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

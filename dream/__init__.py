@@ -15,14 +15,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dream.cluster.connect import connect
+    from dream.corpus.push import push_corpus
+    from dream.report.answers import answers, hardest
+    from dream.report.live import live_progress
     from dream.study_file import load_study
-    from dream.verbs import build_golden, gather_corpus, plan, publish, read_results, run_sweep
+    from dream.verbs import (
+        build_golden,
+        edit_golden,
+        gather_corpus,
+        plan,
+        publish,
+        read_results,
+        run_sweep,
+    )
 
 __all__ = [
-    "build_golden", "connect", "gather_corpus", "load_study", "plan", "publish", "read_results", "run_sweep"
+    "answers", "build_golden", "connect", "edit_golden", "gather_corpus", "hardest", "live_progress",
+    "load_study", "plan", "publish", "push_corpus", "read_results", "run_sweep",
 ]  # fmt: skip
 
-_HOMES = {"load_study": "dream.study_file", "connect": "dream.cluster.connect"}
+_HOMES = {
+    "answers": "dream.report.answers",
+    "connect": "dream.cluster.connect",
+    "hardest": "dream.report.answers",
+    "live_progress": "dream.report.live",
+    "load_study": "dream.study_file",
+    "push_corpus": "dream.corpus.push",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dream import verbs
-from dream.cluster.connect import connect
+from dream.cluster.connect import Connection, connect
+from dream.cluster.offline import offline_server
 from dream.errors import DreamError, MissingObject, StudyError
 from dream.golden.audit.closed_book import judged_by, prompt_of
 from dream.golden.audit.decisions import (
@@ -29,7 +30,6 @@ from dream.storage import open_storage
 from dream.study import OpenAIChat, OpenAIEmbedding, Prices, Study
 from dream.sweep.plan import JUDGE_CALLS
 from dream.sweep.progress import Status, Watcher
-from dream.sweeping import offline_server
 from dream.verdict.golden_audit import Estimate, GoldenAudit, with_verdicts
 from dream.verdict.label_plan import LabelPlan, plan_labels
 from dream.verdict.labels import read_labels, write_rows
@@ -134,7 +134,8 @@ def _ask(
         if watcher:
             watcher(Status("audit", done, total, "answers without documents"))
 
-    with offline_server(study, llms) as url:
+    # asked from this process, so the server is on this machine wherever Ray is
+    with offline_server(study, Connection("local"), llms) as url:
         return asyncio.run(ask(study, golden, looked, ledger, bounds, llms, url, tell))
 
 

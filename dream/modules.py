@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dream.cells import from_notebook, notebook_digest
 from dream.errors import DreamError, StudyError
 
 PREFIX = "dream_user_"
@@ -64,12 +65,14 @@ def code_digest(thing: Any, *others: str) -> str:
     """
     module = inspect.getmodule(thing)
     name = module.__name__ if module else ""
-    if name.startswith(PREFIX):
+    if from_notebook(thing):
+        source = notebook_digest(thing)
+    elif name.startswith(PREFIX):
         # The text that was loaded, not what stands in the file by now.
         source = name
     else:
         try:
-            source = inspect.getsource(module if module and name != "__main__" else thing)
+            source = inspect.getsource(module or thing)
         except (OSError, TypeError):
             source = repr(thing)
     texts = [source, *(_source_of(other) for other in others)]

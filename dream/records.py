@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import html
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
@@ -221,6 +222,20 @@ class Corpus:
     documents: tuple[Document, ...]
     problems: tuple[Problem, ...] = ()
     digest: str = field(default="")
+
+    def _repr_html_(self) -> str:
+        """What was read and what was not, as a notebook shows it."""
+        read = [(each.id, len(each.pages) or "", f"{len(each.text):,} characters") for each in self.documents]
+        not_read = [
+            (each.id, "", f"{'not read' if each.skipped else 'read in part'}, {each.kind}: {each.reason}")
+            for each in self.problems
+        ]
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
+            for row in [*read, *not_read]
+        )
+        head = f"<p>{len(read)} documents read, {len(not_read)} problems</p>"
+        return f"{head}<table><tr><th>file</th><th>pages</th><th>what was found</th></tr>{rows}</table>"
 
 
 @functools.cache

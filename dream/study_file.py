@@ -17,12 +17,14 @@ from dream.study import ENVIRONMENT_VARIABLE, Chat, Embedding, Study, field_name
 Location = tuple[str | int, ...]
 
 
-def load_study(path: str | Path, environment: Mapping[str, str] | None = None) -> Study:
+def load_study(path: str | Path, environment: Mapping[str, str] | None = None, **changes: Any) -> Study:
     """Read and check a study file.
 
     Args:
         path: the YAML file.
         environment: where ``${NAME}`` is looked up; the process's environment if not given.
+        changes: fields that are to be others than in the file; a mapping changes only what it names, as
+            in ``load_study("study.yaml", search={"method": ["chunks"]})``.
 
     Raises:
         StudyError: the file is missing, is no YAML, or says something that is not allowed; the message has
@@ -43,6 +45,9 @@ def load_study(path: str | Path, environment: Mapping[str, str] | None = None) -
         plain = yaml.SafeLoader("").construct_document(tree)
     except yaml.YAMLError as error:
         raise _not_yaml(path, error) from None
+    if changes:
+        plain = _changed(plain, changes)
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     values = _filled(plain, environment, (), unset)
     try:
         study = Study.model_validate(values)
@@ -54,6 +59,17 @@ def load_study(path: str | Path, environment: Mapping[str, str] | None = None) -
     if problems:
         raise StudyError.of(problems)
     return study
+
+
+def _changed(value: Any, changes: Any) -> Any:
+    """The value with the changes in it, mappings within mappings too.
+
+    >>> _changed({"name": "a", "search": {"method": ["x"], "llm": ["y"]}}, {"search": {"llm": ["z"]}})
+    {'name': 'a', 'search': {'method': ['x'], 'llm': ['z']}}
+    """
+    if not (isinstance(value, dict) and isinstance(changes, dict)):
+        return changes
+    return {**value, **{key: _changed(value.get(key), change) for key, change in changes.items()}}
 
 
 def _parsed(path: Path, text: str) -> yaml.Node:

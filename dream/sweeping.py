@@ -7,15 +7,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dream.cluster.connect import connect
+from dream.cluster.connect import Connection
+from dream.cluster.offline import offline_server
+from dream.cluster.shared import connect_for
 from dream.golden.dataset import digest_questions
 from dream.golden.holdout import split_questions
 from dream.ledger import Ledger
 from dream.models.chat import provider_of
 from dream.models.limits import bounds_of, start_actors
 from dream.records import Document, Question
-from dream.study import OfflineChat, Study
-from dream.study_file import used_models
+from dream.study import Study
 from dream.sweep.prepare import prepare
 from dream.sweep.progress import Tally, Watcher
 from dream.sweep.result import Arm, ArmResult
@@ -81,8 +82,9 @@ def trying(
                 counts["reused"] = counts.get("reused", 0) + reused
             if pending:
                 if not started:
+                    connection = _connected(setting)
                     started["tally"] = _start(study, setting, ledger, counts)
-                    started["url"] = opened.enter_context(offline_server(study))
+                    started["url"] = opened.enter_context(offline_server(study, connection))
                 at_work = replace(setting, offline_url=started["url"])
                 tally = started["tally"]
                 failed = prepare(at_work, documents, pending, ledger, tally, watcher)
@@ -96,8 +98,22 @@ def trying(
             counts |= ray.get(started["tally"].read.remote())
 
 
+class OnlyJobs(Exception):
+    """The cluster takes whole commands as jobs and nothing else."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(address)
+
+
+def _connected(setting: Setting) -> Connection:
+    connection = connect_for(setting.storage)
+    if connection.kind == "jobs":
+        raise OnlyJobs(connection.address)
+    return connection
+
+
 def _start(study: Study, setting: Setting, ledger: Ledger, counts: dict[str, float]) -> Any:
-    connect()
     import ray
 
     tally: Any = ray.remote(num_cpus=0)(Tally).remote()
@@ -105,19 +121,6 @@ def _start(study: Study, setting: Setting, ledger: Ledger, counts: dict[str, flo
     llms = [study.models.llms[name] for name in {study.models.judge, *study.search.llm}]
     start_actors(bounds_of(study, setting.storage), map(provider_of, llms))
     return tally
-
-
-@contextmanager
-def offline_server(study: Study, also: Sequence[str] = ()) -> Iterator[str | None]:
-    """The offline model server while the block runs, if a model of the run, or of ``also``, is offline."""
-    used = {name for group, name in used_models(study) if group == "llms"}.union(also)
-    if not any(isinstance(study.models.llms[name], OfflineChat) for name in used):
-        yield None
-        return
-    from dream.models.offline import start
-
-    with start() as server:
-        yield server.url
 
 
 def score_holdout(result: SweepResult, setting: Setting, results_of: Trying, ledger: Ledger) -> SweepResult:

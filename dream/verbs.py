@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dream.claims import claims_beside
-from dream.cluster.connect import connect
+from dream.cluster.jobs import run_job
+from dream.cluster.offline import offline_server
+from dream.cluster.shared import connect_for
 from dream.corpus import parse_once, read_corpus
 from dream.golden import GoldenDataset
 from dream.ledger import Ledger
@@ -28,8 +30,8 @@ from dream.sweep.plan import Plan, plan_study
 from dream.sweep.progress import Status, Watcher, ledger_counts, usage_of
 from dream.sweep.result import ArmResult
 from dream.sweep.run import recorded
-from dream.sweep.setting import Setting
-from dream.sweeping import Phases, offline_server, phases_of, recorded_holdout, score_holdout, trying
+from dream.sweep.setting import Setting, pack_notebook
+from dream.sweeping import OnlyJobs, Phases, phases_of, recorded_holdout, score_holdout, trying
 from dream.tracking.experiment import Tracked, log_result
 from dream.verdict.result import SweepResult
 
@@ -50,6 +52,11 @@ class Place:
     storage: str
     folder: Path
 
+    @property
+    def cache(self) -> Path:
+        """For files that each machine keeps; one of a cluster has its own home."""
+        return self.folder / "cache" if "://" not in self.storage else Path("~/.cache/dream")
+
     def report(self, study: str) -> Path:
         """Where the study's page is written."""
         return self.folder / study / "report.html"
@@ -67,6 +74,15 @@ class Published:
     page: Path
     tracked: Tracked
 
+    def _repr_html_(self) -> str:
+        """The page itself, below a link to the plot in MLflow."""
+        from html import escape
+
+        link, page = escape(self.tracked.compare_link), escape(self.page.read_text("utf-8"))
+        shown = f" (first run: <code>{escape(self.tracked.command)}</code>)" if self.tracked.command else ""
+        frame = f'<iframe srcdoc="{page}" style="width:100%;height:720px;border:1px solid #ccc"></iframe>'
+        return f'<p><a href="{link}" target="_blank">the arms side by side in MLflow</a>{shown}</p>{frame}'
+
 
 def place(storage: str | None = None) -> Place:
     """The place at a storage address; DREAM_STORAGE, or ``.dream`` in the current folder, if not given."""
@@ -74,7 +90,9 @@ def place(storage: str | None = None) -> Place:
     opened = open_storage(address)
     if isinstance(opened, Folder):
         return Place(opened.url, opened.root)
-    return Place(opened.url, Path(DEFAULT_STORAGE).absolute())
+    # In the cluster the notebooks' folder is read-only; a user's home is not.
+    here = Path.cwd() if os.access(Path.cwd(), os.W_OK) else Path.home()
+    return Place(opened.url, here / DEFAULT_STORAGE)
 
 
 def open_ledger(study: Study, storage: str | None = None) -> Ledger:
@@ -104,9 +122,34 @@ def build_golden(
     corpus = corpus or gather_corpus(study, ledger=ledger)
     if study.golden.generate is None:
         return build(study, corpus, ledger, offline_url=None)
-    connect()
-    with offline_server(study) as url:
+    connection = connect_for(ledger.storage.url)
+    if connection.kind == "jobs":
+        run_job(connection.address, ["golden", "build"], study, ledger.storage.url, watcher=watcher)
+        return recorded_golden(study, ledger, corpus)
+    with offline_server(study, connection) as url:
         return build(study, corpus, ledger, offline_url=url, progress=_shown(watcher, "golden", "questions"))
+
+
+def edit_golden(study: Study, rows: Any, storage: str | None = None) -> GoldenDataset:
+    """Keep the questions as a person left them; every later verb on this study uses them.
+
+    Args:
+        study: from ``load_study``; its golden dataset must be built.
+        rows: the edited ``golden.frame()``: rows dropped, texts changed, rows added.
+        storage: as given to ``build_golden``.
+
+    Raises:
+        DreamError: no question is left, a text is empty, or the golden dataset is not built.
+    """
+    from dream.golden.build import build_golden as build
+    from dream.golden.edits import edited, write_edits
+
+    ledger = open_ledger(study, storage)
+    corpus = gather_corpus(study, ledger=ledger)
+    made = build(study, corpus, ledger, recorded_only=True, as_edited=False)
+    after = edited(made, rows.to_dict("records") if hasattr(rows, "to_dict") else rows)
+    write_edits(ledger.storage, study.name, made, after)
+    return recorded_golden(study, ledger, corpus)
 
 
 def recorded_golden(study: Study, ledger: Ledger, corpus: Corpus) -> GoldenDataset:
@@ -163,11 +206,15 @@ def run_sweep(
     golden = golden or build_golden(study, ledger=ledger, corpus=corpus, watcher=watcher)
     phases = phases_of(_setting(study, where, corpus, golden, None))
     counts: dict[str, float] = {**ledger_counts(ledger), **golden.used}
-    with trying(study, corpus.documents, ledger, counts, watcher) as results_of:
-        found = results_of(phases.choosing, arms)
-        result = _result(study, corpus, golden, phases, found)
-        if phases.holdout:
-            result = score_holdout(result, phases.holdout, results_of, ledger)
+    try:
+        with trying(study, corpus.documents, ledger, counts, watcher) as results_of:
+            found = results_of(phases.choosing, arms)
+            result = _result(study, corpus, golden, phases, found)
+            if phases.holdout:
+                result = score_holdout(result, phases.holdout, results_of, ledger)
+    except OnlyJobs as cluster:
+        run_job(cluster.address, ["run"], study, where.storage, phases.choosing.notebook, watcher)
+        return read_results(study, storage)
     usage = usage_of(counts, time.monotonic() - started, unpriced_models(study))
     return replace(result, usage=usage)
 
@@ -239,12 +286,13 @@ def _setting(study: Study, where: Place, corpus: Corpus, golden: GoldenDataset, 
     return Setting(
         study=study,
         storage=where.storage,
-        cache=where.folder / "cache",
+        cache=where.cache,
         modules=read_modules([study.path(path) for path in study.modules]),
         documents=contents_of(corpus.documents),
         questions=golden.questions,
         golden=golden.digest,
         offline_url=url,
+        notebook=pack_notebook(study),
     )
 
 

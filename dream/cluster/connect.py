@@ -6,9 +6,14 @@ import contextlib
 import logging
 import os
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
+from dream.cluster.jobs import jobs_address, jobs_versions
+from dream.cluster.versions import own_versions, same_versions
 from dream.errors import DreamError
 
 # Set in every worker: libraries that call home or print banners are told not to.
@@ -31,46 +36,168 @@ OBJECT_STORE_BYTES = 512 * 1024**2
 SECONDS_TO_ANSWER = 5.0
 
 
-def connect(address: str | None = None) -> str:
+@dataclass(frozen=True)
+class Connection:
+    """How this process reaches Ray.
+
+    Attributes:
+        kind: ``local``, a Ray of this machine that ends with this process; ``client``, through
+            ``ray://``; ``cluster``, as one of its machines; ``jobs``, over HTTP: whole verbs are sent
+            there and run as jobs, because the client could not connect.
+        address: of the cluster; empty where it is local.
+        versions: of Ray, Python and DREAM, the same at both ends.
+    """
+
+    kind: Literal["local", "client", "cluster", "jobs"]
+    address: str = ""
+    versions: Mapping[str, str] = field(default_factory=own_versions)
+
+    def __str__(self) -> str:
+        """One line: versions, way and address."""
+        told = {
+            "local": "a Ray of this machine, which ends with this process",
+            "client": f"through {self.address}",
+            "cluster": f"as a machine of {self.address}",
+            "jobs": f"by jobs at {self.address}, as the Ray client cannot connect",
+        }
+        names = ("Ray", "Python", "dream")
+        return f"{', '.join(f'{name} {self.versions[name]}' for name in names)}; {told[self.kind]}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self}</p>"
+
+
+_connected: list[Connection] = []  # at most one: Ray itself knows one cluster a process
+
+
+def connect(address: str | None = None) -> Connection:
     """Connect this process to Ray, once; a second call changes nothing.
 
-    Args:
-        address: ``ray://host:10001``, ``host:6379`` or ``auto``; RAY_ADDRESS if not given; a Ray of this
-            machine, which ends with this process, if neither is.
+    The versions of Ray, Python and DREAM are compared first. Where ``ray://`` does not answer and the
+    Jobs API of the same cluster does (port 8265, or RAY_API_SERVER_ADDRESS), the verbs run as jobs there.
 
-    Returns:
-        The address, or ``local``.
+    Args:
+        address: ``ray://host:10001``, ``http://host:8265`` for jobs, ``host:6379`` or ``auto``;
+            RAY_ADDRESS if not given; a Ray of this machine, which ends with this process, if neither is.
 
     Raises:
-        DreamError: the cluster cannot be reached.
+        DreamError: the cluster cannot be reached, or its versions are others.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     import ray
 
-    if ray.is_initialized():
-        return "connected"
+    if _connected and (_connected[0].kind == "jobs" or ray.is_initialized()):
+        return _connected[0]
     address = address or os.environ.get("RAY_ADDRESS")
+    if ray.is_initialized():
+        found = Connection("cluster" if address not in (None, "local") else "local", address or "")
+    else:
+        found = _opened(address)
+    _connected[:] = [found]
+    return found
+
+
+def _opened(address: str | None) -> Connection:
+    import ray
+
     if not address or address == "local":
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-        )
+        _start_here()
         _hide_token()
-        return "local"
-    _answers(address)
+        return Connection("local")
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # without it Ray ignores the token, and is refused
+    if address.startswith(("http://", "https://")):
+        return _by_jobs(address)
     try:
-        ray.init(
-            address=address, runtime_env={"env_vars": QUIET}, logging_level=logging.ERROR, log_to_driver=False
+        _answers(address)
+        _initialise(address)
+    except _Unreachable:
+        if not address.startswith("ray://") or not (jobs := jobs_address(address)):
+            raise
+        return _by_jobs(jobs)
+    try:
+        same_versions(own_versions(), _versions_there(), address)
+    except BaseException:
+        ray.shutdown()
+        raise
+    return Connection("client" if address.startswith("ray://") else "cluster", address)
+
+
+def _start_here() -> None:
+    import ray
+
+    for last in (False, True):
+        try:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+            return
+        except Exception as error:
+            # Ray gives its own parts 30 seconds, which a busy machine may not keep.
+            ray.shutdown()
+            if last or "timed out during startup" not in str(error):
+                raise
+
+
+def _by_jobs(address: str) -> Connection:
+    same_versions(own_versions(), jobs_versions(address), address)
+    return Connection("jobs", address)
+
+
+class _Unreachable(DreamError):
+    """Nothing answers, or nothing that lets us in: jobs may still."""
+
+
+def _initialise(address: str) -> None:
+    import ray
+
+    # About one of six valid connections of Ray 2.60's client breaks off with this, for no reason told.
+    for last in (False, True):
+        try:
+            ray.init(
+                address=address,
+                runtime_env={"env_vars": QUIET},
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+            return
+        except Exception as error:  # Ray raises many kinds, each with a page of text  # noqa: BLE001
+            ray.shutdown()
+            if "Starting Ray client server failed" in str(error) and not last:
+                continue
+            raise _told(error, address) from None
+
+
+def _told(error: Exception, address: str) -> DreamError:
+    said = " ".join(str(error).split())
+    if "ersion mismatch" in said or "minor versions differ" in said:
+        return DreamError(
+            f"its Ray or Python is another one ({said[:240]})",
+            address,
+            "use the image of the cluster here, or bring the cluster to this version",
         )
-    except Exception as error:  # Ray raises many kinds, each with a page of text  # noqa: BLE001
-        what = " ".join(str(error).split())[:200]
-        todo = "check RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN"
-        raise DreamError(f"Ray cannot be reached ({what})", address, todo) from None
-    return address
+    todo = "check RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN"
+    return _Unreachable(f"Ray cannot be reached ({said[:200]})", address, todo)
+
+
+def _versions_there() -> dict[str, str]:
+    """The cluster's versions, told by a task; by value, as it may have no DREAM at all."""
+    import ray
+
+    def tell() -> dict[str, str]:
+        try:
+            from dream.cluster.versions import own_versions
+        except ImportError:
+            return {"dream": "(none)"}
+        return own_versions()
+
+    found: dict[str, str] = ray.get(ray.remote(num_cpus=0)(tell).remote(), timeout=120)
+    return found
 
 
 def _answers(address: str) -> None:
@@ -89,7 +216,7 @@ def _answers(address: str) -> None:
         socket.create_connection((host, port), timeout=SECONDS_TO_ANSWER).close()
     except (OSError, UnicodeError) as error:
         said = getattr(error, "strerror", None) or error
-        raise DreamError(f"nothing answers at {host}:{port} ({said})", address, todo) from None
+        raise _Unreachable(f"nothing answers at {host}:{port} ({said})", address, todo) from None
 
 
 def _hide_token() -> None:

@@ -11,6 +11,7 @@ from dream.errors import DreamError
 from dream.golden.audit.decisions import decisions_of, leave_out
 from dream.golden.dataset import GoldenDataset, digest_questions, write_golden
 from dream.golden.duplicates import remove_duplicates
+from dream.golden.edits import with_edits
 from dream.golden.generate import Progress, generate_questions
 from dream.golden.load import load_questions
 from dream.golden.locate import locate
@@ -29,6 +30,7 @@ def build_golden(
     offline_url: str | None = None,
     progress: Progress | None = None,
     recorded_only: bool = False,
+    as_edited: bool = True,
 ) -> GoldenDataset:
     """Load, generate, join, and store as CSV and Parquet.
 
@@ -42,6 +44,7 @@ def build_golden(
         offline_url: where the offline server listens, if the study's judge is offline.
         progress: called with questions generated and questions expected.
         recorded_only: generate nothing; take what the last build left in the ledger.
+        as_edited: give the questions as a person left them, where one has edited these.
 
     Raises:
         StudyError: a question file is not usable.
@@ -83,6 +86,8 @@ def build_golden(
     found, left_out = _without_excluded(study, tuple(questions))
     notes += left_out
     golden = GoldenDataset(found, digest_questions(found), tuple(notes), failures=failures, used=used)
+    if as_edited:
+        golden = with_edits(ledger.storage, study.name, golden)
     return write_golden(ledger.storage, study.name, golden)
 
 

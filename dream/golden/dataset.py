@@ -7,11 +7,14 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dream.errors import CorruptObject, DreamError
 from dream.records import Question, digest_of, from_json, to_json
 from dream.storage import Storage
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DAMAGED = "delete it and build the golden dataset again"
 
@@ -37,6 +40,31 @@ class GoldenDataset:
     parquet_key: str = ""
     failures: tuple[str, ...] = ()
     used: Mapping[str, float] = field(default_factory=dict)
+
+    def frame(self) -> pd.DataFrame:
+        """The questions to look at and to edit; ``dream.edit_golden`` takes them back."""
+        import pandas as pd
+
+        rows = [
+            {
+                "id": one.id,
+                "question": one.question,
+                "reference": one.reference,
+                "kind": one.kind,
+                "document": ", ".join(dict.fromkeys(span.document for span in one.evidence)),
+                "evidence": " … ".join(one.evidence_text),
+            }
+            for one in self.questions
+        ]
+        return pd.DataFrame(rows)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        said = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        head = f"<p>{len(self.questions)} questions, digest {self.digest[:12]}</p><ul>{said}</ul>"
+        shown = self.frame().drop(columns=["id", "evidence"], errors="ignore")
+        return head + str(shown.to_html(index=False, max_rows=20))
 
 
 def digest_questions(questions: tuple[Question, ...]) -> str:

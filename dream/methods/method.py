@@ -30,6 +30,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dream.cells import from_notebook
 from dream.errors import StudyError
 from dream.modules import code_digest, same_file
 from dream.records import Chunk, Document
@@ -142,6 +143,11 @@ def method_names() -> list[str]:
     """
     _load_built_in()
     return [*BUILT_IN, *(name for name in _methods if name not in BUILT_IN)]
+
+
+def notebook_methods() -> list[type[Method]]:
+    """The registered classes that were written in a notebook."""
+    return [cls for cls in _methods.values() if from_notebook(cls)]
 
 
 def _load_built_in() -> None:

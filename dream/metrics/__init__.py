@@ -1,5 +1,13 @@
 """What answers are scored by; ``@metric`` registers one, a user's own included."""
 
-from dream.metrics.metric import Judge, Metric, find_metric, metric, metric_names, score_answer
+from dream.metrics.metric import (
+    Judge,
+    Metric,
+    find_metric,
+    metric,
+    metric_names,
+    notebook_metrics,
+    score_answer,
+)
 
-__all__ = ["Judge", "Metric", "find_metric", "metric", "metric_names", "score_answer"]
+__all__ = ["Judge", "Metric", "find_metric", "metric", "metric_names", "notebook_metrics", "score_answer"]

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, overload
 
+from dream.cells import from_notebook
 from dream.errors import DreamError, NotApplicable, StorageError, StudyError
 from dream.ledger import Ledger
 from dream.models.chat import ChatModel
@@ -138,6 +139,11 @@ def metric_names() -> list[str]:
     True
     """
     return [*BUILT_IN, *(name for name in _metrics if name not in BUILT_IN)]
+
+
+def notebook_metrics() -> list[Metric]:
+    """The registered metrics that were written in a notebook."""
+    return [found for found in _metrics.values() if from_notebook(found.compute)]
 
 
 def _load_built_in() -> None:

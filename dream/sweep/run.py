@@ -85,7 +85,7 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
         tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=at_once),
         run_config=tune.RunConfig(
             name=setting.study.name,
-            storage_path=str(setting.cache / "tune"),
+            storage_path=setting.tune_storage,
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=2),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

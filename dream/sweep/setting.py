@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dream.cells import packed, unpacked
 from dream.ledger import Ledger
-from dream.methods import Method
+from dream.methods import Method, method, notebook_methods
 from dream.methods.prompt import PROMPT_DIGEST
-from dream.metrics import find_metric
+from dream.metrics import find_metric, metric, notebook_metrics
 from dream.models.chat import chat_identity
 from dream.models.embedding import Embedder, embedding_identity, open_embedder
 from dream.models.limits import bounds_of
@@ -31,12 +32,13 @@ class Setting:
     Attributes:
         study: what was asked for; its model keys are names of environment variables.
         storage: address of the ledger.
-        cache: folder for files of this machine.
+        cache: folder for files of the machine that uses it; may begin with ``~``.
         modules: Python files of the user's own.
         documents: of the corpus, as ``contents_of`` gives them.
         questions: the golden dataset.
         golden: its digest.
         offline_url: where the offline server listens; ``None`` where the study needs none.
+        notebook: the methods and metrics that a notebook's cells define, as ``pack_notebook`` gives them.
     """
 
     study: Study
@@ -47,11 +49,18 @@ class Setting:
     questions: tuple[Question, ...]
     golden: str
     offline_url: str | None = None
+    notebook: bytes = b""
 
     def open_ledger(self) -> Ledger:
-        """The ledger, and the user's modules loaded, in this process."""
+        """The ledger, and the user's modules and cells loaded, in this process."""
         load_modules(self.modules)
+        load_notebook(self.notebook)
         return Ledger(open_storage(self.storage))
+
+    @property
+    def tune_storage(self) -> str:
+        """Where Ray Tune keeps its own state: seen by all machines if the ledger is."""
+        return f"{self.storage}/tune" if "://" in self.storage else str(self.cache / "tune")
 
     def embedder(self, name: str) -> Embedder:
         """An embedding of the study."""
@@ -104,6 +113,22 @@ class Setting:
             "ragas": version("ragas"),
             **self._judging,
         }
+
+
+def pack_notebook(study: Study) -> bytes:
+    """The study's methods and metrics that were written in a notebook's cells, to travel to the workers."""
+    methods = [found for found in notebook_methods() if found.label() in study.search.method]
+    metrics = [found for found in notebook_metrics() if found.name in study.metrics]
+    return packed([*methods, *(found.compute for found in metrics)])
+
+
+def load_notebook(data: bytes) -> None:
+    """Register what ``pack_notebook`` packed in this process."""
+    for found in unpacked(data):
+        if isinstance(found, type):
+            method(found)
+        else:
+            metric(found)
 
 
 def _settings(model: Any) -> Any:

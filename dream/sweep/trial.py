@@ -91,7 +91,7 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
     gates = {address: bounds.gate(address) for address in addresses}
     chat, judging = (_chat(setting, name, gates[providers[name]]) for name in names)
     method = method_of(arm)
-    index = open_index(ledger, setting.index_of(method, arm.embedding), setting.cache)
+    index = open_index(ledger, setting.index_of(method, arm.embedding), setting.cache.expanduser())
     rows: dict[str, Row] = {}
     # Enough questions under way that the gate is always full, few enough that answers come in order.
     places = asyncio.Semaphore(2 * bounds.rules.calls_at_once)

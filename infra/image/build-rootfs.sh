@@ -27,7 +27,6 @@ step "Debian bookworm with Python 3.11"
 mkdir -p "$root/src"
 trap 'rm -rf "$root/src" "$root/etc/apt/apt.conf.d/99-rootfs"' EXIT
 for part in LICENSE README.md pyproject.toml requirements.lock dream examples notebooks infra/image; do
-    [ -e "$source/$part" ] || continue
     mkdir -p "$root/src/$(dirname "$part")"
     cp -r "$source/$part" "$root/src/$part"
 done

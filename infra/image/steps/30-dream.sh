@@ -9,6 +9,6 @@ uv build --quiet --wheel --no-build-isolation --python "$tools/bin/python" --out
 uv pip install --quiet --python /opt/dream/bin/python --no-deps "$tools"/wheel/dream_rag-*.whl
 mkdir -p /opt/dream/share
 cp -r /src/examples /opt/dream/share/examples
-# The chart jupyter shows them in everybody's home.
-[ ! -d /src/notebooks ] || cp -r /src/notebooks /opt/dream/notebooks
+# Their documents are links to the examples'; the chart copies the folder as it is.
+cp -rL /src/notebooks /opt/dream/notebooks
 chmod -R go-w /opt/dream

@@ -44,3 +44,5 @@ dream --help >/dev/null || fail "dream does not start"
 ray --version >/dev/null || fail "ray does not start"
 mlflow --version >/dev/null || fail "mlflow does not start"
 jupyter lab --version >/dev/null || fail "JupyterLab does not start: is the extra notebook in the lock?"
+[ -s /opt/dream/notebooks/01_corpus.ipynb ] && [ ! -L /opt/dream/notebooks/documents/05-cost-and-limits.pdf ] ||
+    fail "the notebooks or their documents are missing"

@@ -1,0 +1,225 @@
+"""A whole command as a Ray job, over plain HTTP: for where the Ray client cannot connect.
+
+The study travels with its question files and modules; documents and ledger must lie where the cluster
+sees them. A job goes on when this process ends, and a second start of the same command finds it again.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from dream.cluster.versions import own_versions
+from dream.errors import DreamError
+from dream.records import digest_of
+from dream.study import Study
+from dream.sweep.progress import Status, Watcher
+
+JOBS_PORT = 8265
+
+SECONDS_BETWEEN_LOOKS = 1.0
+
+_CELLS = """
+import base64
+from dream.sweep.setting import load_notebook
+load_notebook(base64.b64decode({data!r}))
+"""
+
+_PROGRESS = re.compile(
+    r"^(\w+) +([\d,]+)/([\d,]+) (\w+)(?:  ([\d,]+) calls, ([\d,]+) reused(?:  \$([\d,.]+))?)?"
+)
+
+
+def jobs_address(ray_address: str) -> str | None:
+    """Where the Jobs API of a cluster answers, or ``None`` where it does not.
+
+    Args:
+        ray_address: ``ray://host:10001``; the API is looked for at RAY_API_SERVER_ADDRESS, or on the same
+            host at port 8265.
+    """
+    host = urlsplit(ray_address).hostname
+    address = os.environ.get("RAY_API_SERVER_ADDRESS") or f"http://{host}:{JOBS_PORT}"
+    try:
+        jobs_versions(address)
+    except DreamError:
+        return None
+    return address.rstrip("/")
+
+
+def jobs_versions(address: str) -> dict[str, str]:
+    """What the Jobs API tells of its versions: Ray's.
+
+    Raises:
+        DreamError: nothing answers there, or it refuses the token.
+    """
+    headers = {}
+    if token := os.environ.get("RAY_AUTH_TOKEN"):
+        headers["Authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(f"{address.rstrip('/')}/api/version", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return {"Ray": str(json.load(answer)["ray_version"])}
+    except (OSError, ValueError, KeyError) as error:
+        refused = isinstance(error, urllib.error.HTTPError) and error.code in (401, 403)
+        todo = "set RAY_AUTH_TOKEN to the cluster's token" if refused else "start it, or mend RAY_ADDRESS"
+        raise DreamError(f"no Jobs API of Ray answers ({error})", address, todo) from None
+
+
+def run_job(
+    address: str,
+    command: Sequence[str],
+    study: Study,
+    storage: str,
+    notebook: bytes = b"",
+    watcher: Watcher | None = None,
+) -> str:
+    """Run ``dream COMMAND study.yaml`` on the cluster and wait for its end; gives the end of its log.
+
+    A command that says by its exit code that some arms failed has ended well: the ledger tells which.
+
+    Args:
+        address: of the Jobs API.
+        command: such as ``["run"]`` or ``["golden", "build"]``.
+        study: goes along with the files that it names.
+        storage: address of the ledger, which the cluster must see.
+        notebook: methods and metrics from cells, as ``pack_notebook`` gives them.
+        watcher: is shown the progress that the job prints.
+
+    Raises:
+        DreamError: the storage is a folder of this machine, or the job could not run.
+        KeyboardInterrupt: stopped by the user; the job is stopped too.
+    """
+    if "://" not in storage:
+        raise DreamError(
+            "a job cannot see a folder of this machine", storage, "set DREAM_STORAGE=s3://bucket/prefix"
+        )
+    client = _client(address)
+    with tempfile.TemporaryDirectory(prefix="dream-job-") as folder:
+        pack_study(study, Path(folder), notebook)
+        check = f"python -m dream.cluster.check {json.dumps(json.dumps(own_versions()))}"
+        line = f"{check} && python -m dream.cli {' '.join(command)} study.yaml --storage {storage}"
+        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        identity = [line, *((path.name, path.read_bytes().hex()) for path in files)]
+        name = _start(client, f"dream-{study.name}-{digest_of(identity)[:10]}", line, folder)
+    try:
+        return _follow(client, name, address, watcher)
+    except KeyboardInterrupt:
+        client.stop_job(name)
+        raise
+
+
+def pack_study(study: Study, folder: Path, notebook: bytes = b"") -> Path:
+    """Write the study into a folder, with copies of the files that it names; gives the study's path.
+
+    Secrets stay what they are in a study: names of environment variables, which the cluster has.
+    """
+    told = study.model_dump(mode="json", exclude_unset=True)
+    if "://" not in study.corpus:
+        shutil.copytree(study.path(study.corpus), folder / "corpus")
+        told["corpus"] = "corpus"
+    for place, file in enumerate(study.golden.files):
+        if "://" not in file.path:
+            target = folder / f"questions-{place}" / Path(file.path).name
+            target.parent.mkdir()
+            shutil.copy(study.path(file.path), target)
+            told["golden"]["files"][place]["path"] = target.relative_to(folder).as_posix()
+    modules = [Path(study.path(named)) for named in study.modules]
+    for path in modules:
+        shutil.copy(path, folder / path.name)
+    names = [path.name for path in modules]
+    if notebook:
+        data = base64.b64encode(notebook).decode()
+        (folder / "notebook_cells.py").write_text(_CELLS.format(data=data), encoding="utf-8")
+        names.append("notebook_cells.py")
+    if names:
+        told["modules"] = names
+    target = folder / "study.yaml"
+    target.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return target
+
+
+def _client(address: str) -> Any:
+    from ray.job_submission import JobSubmissionClient
+
+    # Ray's own client prefers these two to its argument, and RAY_ADDRESS may still be ray://…
+    before = os.environ.get("RAY_API_SERVER_ADDRESS")
+    os.environ["RAY_API_SERVER_ADDRESS"] = address
+    try:
+        return JobSubmissionClient(address)
+    except Exception as error:  # many kinds, each with a page of text  # noqa: BLE001
+        said = " ".join(str(error).split())[:200]
+        raise DreamError(f"Ray's Jobs API refuses ({said})", address, "check RAY_AUTH_TOKEN") from None
+    finally:
+        if before is None:
+            del os.environ["RAY_API_SERVER_ADDRESS"]
+        else:
+            os.environ["RAY_API_SERVER_ADDRESS"] = before
+
+
+def _start(client: Any, base: str, line: str, folder: str) -> str:
+    """Submit, unless the same command is under way already; gives the job's name."""
+    for number in count(1):
+        name = f"{base}-{number}"
+        with contextlib.suppress(RuntimeError):  # no such job
+            if client.get_job_status(name).is_terminal():
+                continue
+            return name
+        return str(
+            client.submit_job(entrypoint=line, submission_id=name, runtime_env={"working_dir": folder})
+        )
+    raise AssertionError("count() does not end")
+
+
+def _follow(client: Any, name: str, address: str, watcher: Watcher | None) -> str:
+    seen = 0
+    while True:
+        ended = client.get_job_status(name).is_terminal()  # first: what was logged until then is whole
+        log = client.get_job_logs(name)
+        if watcher:
+            for status in statuses(log[seen:]):
+                watcher(status)
+        seen = max(log.rfind("\n") + 1, 0)
+        if ended:
+            break
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    code = client.get_job_info(name).driver_exit_code
+    last = log.strip().splitlines()[-15:]
+    if code not in (0, 1):
+        told = next((line for line in reversed(last) if line.startswith("error: ")), "") or " ".join(
+            last[-3:]
+        )
+        raise DreamError(
+            f"the job {name} ended with code {code}: {told.removeprefix('error: ')[:300]}",
+            address,
+            f"see its log: ray job logs {name}",
+        )
+    return "\n".join(last)
+
+
+def statuses(log: str) -> Iterator[Status]:
+    """The progress that lines of a log tell.
+
+    >>> list(statuses("sweep    36/108 questions  385 calls, 359 reused  $0.20"))[0].done
+    36
+    """
+    for line in log.splitlines():
+        if found := _PROGRESS.match(line):
+            stage, done, total, unit, calls, reused, dollars = (
+                (text or "0").replace(",", "") for text in found.groups()
+            )
+            yield Status(stage, int(done), int(total), unit, int(calls), int(reused), float(dollars))
