@@ -1,8 +1,8 @@
 """A study in whose midst every part is killed, upgraded and given new secrets.
 
 It is run again whenever its driver died with a Pod, and must end with the leaderboard of an undisturbed one,
-having paid for nothing twice but the calls that were in flight when something broke. The model that is also the judge
-has a server that nobody touches, so that its count is the truth.
+having paid for nothing twice but the calls that were in flight when something broke. The model that is also
+the judge has a server that nobody touches, so that its count is the truth.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Outcome:
 def counting(stack: Stack) -> Iterator[Cluster]:
     """A second server of the models beside the first, so that one of them is left in peace."""
     make = "helm template counting charts/models --namespace dream --set fullnameOverride=counting"
-    stack.cluster.shell(f"{make},latency=0.4 | kubectl apply --filename -")
+    stack.cluster.shell(f"{make} --set-json latency=0.4 | kubectl apply --filename -")
     stack.cluster.kubectl("rollout", "status", "deployment/counting")
     yield stack.cluster
     stack.cluster.shell(f"{make} | kubectl delete --wait=false --filename -")
