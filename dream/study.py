@@ -221,6 +221,11 @@ def _golden(value: Any) -> Any:
 class Search(Section):
     """The search space: every combination is one arm."""
 
+    mode: Literal["grid", "racing"] = Field(
+        "grid",
+        description="grid runs every arm on every question; racing asks in rounds and stops arms that "
+        "cannot win any more. Racing needs an objective between 0 and 1.",
+    )
     method: list[str] = Field(min_length=1, description="RAG methods, by name.")
     llm: list[str] = Field(min_length=1, description="Names from models.llms.")
     embedding: list[str] = Field(min_length=1, description="Names from models.embeddings.")

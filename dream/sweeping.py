@@ -23,6 +23,8 @@ from dream.sweep.result import Arm, ArmResult
 from dream.sweep.run import recorded, run_trials, whole
 from dream.sweep.setting import Setting
 from dream.verdict.looks import looks_at, note_look
+from dream.verdict.race import Stop, rounds_of
+from dream.verdict.racing import stops_after
 from dream.verdict.result import Holdout, SweepResult
 
 Trying = Callable[[Setting, Sequence[Arm]], list[ArmResult]]
@@ -121,6 +123,38 @@ def _start(study: Study, setting: Setting, ledger: Ledger, counts: dict[str, flo
     llms = [study.models.llms[name] for name in {study.models.judge, *study.search.llm}]
     start_actors(bounds_of(study, setting.storage), map(provider_of, llms))
     return tally
+
+
+def reading(ledger: Ledger) -> Trying:
+    """A function like that of ``trying`` that runs nothing: arms without results say so."""
+
+    def results_of(setting: Setting, arms: Sequence[Arm]) -> list[ArmResult]:
+        return [recorded(setting, arm, ledger) or ArmResult(arm, error="not run yet") for arm in arms]
+
+    return results_of
+
+
+def answer(
+    setting: Setting, arms: Sequence[Arm], results_of: Trying
+) -> tuple[list[ArmResult], dict[str, Stop]]:
+    """Every arm's results on the questions for choosing, and which arms a race stopped before the last.
+
+    In a race the arms are asked in rounds, and after each those stop that cannot win any more. A round is the
+    same trials over more questions: what earlier rounds asked is in the ledger.
+    """
+    if setting.study.search.mode == "grid":
+        return results_of(setting, arms), {}
+    running, results = list(arms), dict[str, ArmResult]()
+    stops: dict[str, Stop] = {}
+    for questions in rounds_of(setting.questions, setting.study.seed):
+        last = len(questions) == len(setting.questions)
+        found = results_of(setting if last else _asking(setting, questions), running)
+        results |= {arm.arm.id: arm for arm in found}
+        if not last:
+            answering = [arm for arm in found if not arm.error]
+            stops |= stops_after(answering, questions, setting.study.objective, len(arms))
+            running = [arm for arm in running if arm.id not in stops]
+    return [results[arm.id] for arm in arms], stops
 
 
 def score_holdout(result: SweepResult, setting: Setting, results_of: Trying, ledger: Ledger) -> SweepResult:

@@ -32,7 +32,16 @@ from dream.sweep.rehearse import rehearse
 from dream.sweep.result import ArmResult
 from dream.sweep.run import recorded, whole
 from dream.sweep.setting import Setting, pack_notebook
-from dream.sweeping import OnlyJobs, Phases, phases_of, recorded_holdout, score_holdout, trying
+from dream.sweeping import (
+    OnlyJobs,
+    Phases,
+    answer,
+    phases_of,
+    reading,
+    recorded_holdout,
+    score_holdout,
+    trying,
+)
 from dream.tracking.experiment import Tracked, log_result
 from dream.verdict.result import SweepResult
 
@@ -227,8 +236,8 @@ def run_sweep(
     counts: dict[str, float] = {**ledger_counts(ledger), **golden.used}
     try:
         with trying(study, corpus.documents, ledger, counts, watcher) as results_of:
-            found = results_of(phases.choosing, arms)
-            result = _result(study, corpus, golden, phases, found)
+            found, stops = answer(phases.choosing, arms, results_of)
+            result = replace(_result(study, corpus, golden, phases, found), stopped=stops)
             if phases.holdout:
                 result = score_holdout(result, phases.holdout, results_of, ledger)
     except OnlyJobs as cluster:
@@ -250,8 +259,8 @@ def read_results(study: Study, storage: str | None = None) -> SweepResult:
     corpus = gather_corpus(study, ledger=ledger)
     golden = recorded_golden(study, ledger, corpus)
     phases = phases_of(_setting(study, place(storage), corpus, golden, None))
-    found = [recorded(phases.choosing, arm, ledger) or ArmResult(arm, error="not run yet") for arm in arms]
-    result = _result(study, corpus, golden, phases, found)
+    found, stops = answer(phases.choosing, arms, reading(ledger))
+    result = replace(_result(study, corpus, golden, phases, found), stopped=stops)
     if phases.holdout:
         result = recorded_holdout(result, phases.holdout, ledger)
     usage = usage_of({}, time.monotonic() - started, unpriced_models(study))

@@ -59,11 +59,12 @@ def verdict_table(verdict: Verdict, shown: tuple[Standing, ...]) -> Table:
 def _mark(verdict: Verdict, arm: Standing) -> Text:
     if arm.arm == verdict.recommended:
         return Text("take", style="bold green")
-    return Text("tied" if arm.tied else "failed" if arm.mean is None else "out")
+    gone = f"out at {arm.stopped_after}" if arm.stopped_after else "out"
+    return Text("tied" if arm.tied else "failed" if arm.mean is None else gone)
 
 
 def _behind(arm: Standing) -> str:
-    if arm.mean is None:
+    if arm.mean is None or arm.difference is None:
         return "–"
     return "top" if arm.difference == arm.low == arm.high == 0 else span_text(arm.low, arm.high)
 

@@ -16,6 +16,7 @@ from dream.sweep.result import ArmResult
 from dream.verdict.bounds import could_be_in, could_be_out, is_share, mean_bounds
 from dream.verdict.compare import FEWEST, Comparison, compare
 from dream.verdict.honest import estimate
+from dream.verdict.race import ERROR
 from dream.verdict.result import SweepResult
 from dream.verdict.verdict import Estimate, Rule, Standing, Verdict
 from dream.verdict.words import notes_on, tell
@@ -44,7 +45,11 @@ def decide(
         raise DreamError(f"'{rule}' is not a rule", "rule", f"take one of {', '.join(RULES)}")
     scores, missing = scores_of(result.arms, result.questions, metric)
     labels, by = clusters_of(result.questions, result.choice.cluster)
-    found = compare(scores, labels, level=level)
+    early = [number for number, arm in enumerate(result.arms) if arm.arm.id in result.stopped]
+    scores[early] = np.nan  # what a race stopped is out already, and has only the questions of its rounds
+    missing[early] = False
+    # a race leaves less of the error for the end
+    found = compare(scores, labels, level=level + ERROR if result.stopped else level)
     verdict = Verdict(
         metric=metric,
         rule=rule,
@@ -107,7 +112,7 @@ def clusters_of(questions: Sequence[Question], by: str) -> tuple[list[str], str]
 def _standings(
     result: SweepResult, metric: str, found: Comparison, bounds: tuple[Any, Any] | None
 ) -> tuple[Standing, ...]:
-    honest = _honest(result, metric, found.level)
+    honest = _honest(result, metric)
     scored = [arm for arm in range(len(result.arms)) if not math.isnan(found.means[arm])]
     order = sorted(scored, key=lambda arm: -found.means[arm])
     made = []
@@ -134,7 +139,9 @@ def _standings(
                 seconds=each.seconds(0.5),
             )
         )
-    rest = [result.arms[arm] for arm in range(len(result.arms)) if arm not in scored]
+    made += [_stopped(result, arm, metric) for arm in result.arms if arm.arm.id in result.stopped]
+    listed = {standing.arm for standing in made}
+    rest = [arm for arm in result.arms if arm.arm.id not in listed]
     made += [
         Standing(each.arm.id, each.arm.name, None, coverage=0.0, error=each.error or "it has no score")
         for each in rest
@@ -142,14 +149,29 @@ def _standings(
     return tuple(made)
 
 
-def _honest(result: SweepResult, metric: str, level: float) -> dict[str, Estimate]:
+def _stopped(result: SweepResult, arm: ArmResult, metric: str) -> Standing:
+    stop, summary = result.stopped[arm.arm.id], arm.summary(metric)
+    return Standing(
+        arm=arm.arm.id,
+        name=arm.arm.name,
+        mean=summary.mean,
+        p=stop.p,
+        beaten_by=next((each.arm.name for each in result.arms if each.arm.id == stop.beaten_by), ""),
+        coverage=summary.coverage,
+        dollars=arm.dollars / max(1, len(arm.rows)),
+        seconds=arm.seconds(0.5),
+        stopped_after=stop.questions,
+    )
+
+
+def _honest(result: SweepResult, metric: str) -> dict[str, Estimate]:
     """For each arm that was scored on the holdout: its mean there."""
     held = result.holdout
     if held is None:
         return {}
     scores, _ = scores_of(held.arms, held.questions, metric)
     labels, _ = clusters_of(held.questions, result.choice.cluster)
-    return {arm.arm.id: estimate(row, labels, level) for arm, row in zip(held.arms, scores, strict=True)}
+    return {arm.arm.id: estimate(row, labels) for arm, row in zip(held.arms, scores, strict=True)}
 
 
 def _fragile(

@@ -3,8 +3,8 @@
 For arms i and j a gambler starts with 1 and bets, question after question, that j scores higher; the stakes
 are fixed shares of his wealth, and his wealth is the mean over several shares. If arm i is as good as j, then
 his expected wealth never grows, whenever one looks (Waudby-Smith and Ramdas 2024, betting on means of bounded
-variables). The mean over all j bets against "arm i is among the best", and is as large as ``arms / error`` for
-any of the true bests with probability ``error`` at most (Ville 1939, and the union over arms).
+variables). The mean over all j bets against "arm i is among the best", and is as large as ``arms / error``
+for any of the true bests with probability ``error`` at most (Ville 1939, and the union over arms).
 """
 
 from __future__ import annotations

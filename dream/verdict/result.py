@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from dream.verdict.losses import Losses
     from dream.verdict.matters import Matters
+    from dream.verdict.race import Stop
     from dream.verdict.verdict import Rule, Verdict
 
 
@@ -49,6 +50,7 @@ class SweepResult:
         study_text: the study file as it was read.
         choice: how the study wants its verdict.
         holdout: the questions kept from choosing; ``None`` if the study keeps none.
+        stopped: in a race, the arms that were stopped early, by their ids; their rows end there.
     """
 
     study: str
@@ -62,6 +64,7 @@ class SweepResult:
     study_text: str = ""
     choice: Choice = field(default_factory=Choice)
     holdout: Holdout | None = None
+    stopped: Mapping[str, Stop] = field(default_factory=dict)
 
     def verdict(self, metric: str | None = None, rule: Rule | None = None) -> Verdict:
         """What the evidence supports: the tie set, which arm to take, and how sure that is.
@@ -108,14 +111,15 @@ class SweepResult:
     def ranked(self) -> list[ArmResult]:
         """The arms, best mean of the objective first; ties in search order.
 
-        An arm that lacks scores may only have answered what is easy: it comes after all that are whole,
-        and one without any score comes last.
+        An arm that lacks scores may only have answered what is easy: it comes after all that are whole. So
+        does one that a race stopped, and one without any score comes last.
         """
         found = {arm.arm.id: arm.summary(self.objective) for arm in self.arms}
 
-        def place(arm: ArmResult) -> tuple[bool, bool, float]:
+        def place(arm: ArmResult) -> tuple[bool, bool, bool, float]:
             summary = found[arm.arm.id]
-            return (summary.mean is None, summary.missing > 0, -(summary.mean or 0.0))
+            early = arm.arm.id in self.stopped
+            return (summary.mean is None, early, summary.missing > 0, -(summary.mean or 0.0))
 
         return sorted(self.arms, key=place)
 

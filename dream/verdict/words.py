@@ -95,6 +95,15 @@ def notes_on(verdict: Verdict, result: SweepResult, found: Comparison) -> Iterat
             )
         else:
             yield "Every question counts on its own: this speaks of further questions on these documents."
+    early = [arm for arm in verdict.arms if arm.stopped_after is not None]
+    if early:
+        due = len(verdict.arms) * verdict.questions
+        saved = sum(verdict.questions - (arm.stopped_after or 0) for arm in early) / max(1, due)
+        who = "1 arm was" if len(early) == 1 else f"{len(early)} arms were"
+        yield (
+            f"{who} stopped early by the race, which spared {saved:.0%} of the questions; their means rest "
+            "on those asked until then."
+        )
     lacking = [arm for arm in verdict.arms if arm.mean is not None and arm.coverage < 1]
     if lacking:
         least = min(arm.coverage for arm in lacking)
