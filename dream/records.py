@@ -223,8 +223,8 @@ class Corpus:
     problems: tuple[Problem, ...] = ()
     digest: str = field(default="")
 
-    def _repr_html_(self) -> str:
-        """What was read and what was not, as a notebook shows it."""
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What was read and what was not, as a notebook shows it; never the texts themselves."""
         read = [(each.id, len(each.pages) or "", f"{len(each.text):,} characters") for each in self.documents]
         not_read = [
             (each.id, "", f"{'not read' if each.skipped else 'read in part'}, {each.kind}: {each.reason}")
@@ -235,7 +235,9 @@ class Corpus:
             for row in [*read, *not_read]
         )
         head = f"<p>{len(read)} documents read, {len(not_read)} problems</p>"
-        return f"{head}<table><tr><th>file</th><th>pages</th><th>what was found</th></tr>{rows}</table>"
+        table = f"<table><tr><th>file</th><th>pages</th><th>what was found</th></tr>{rows}</table>"
+        said = f"{len(read)} documents read, {len(not_read)} problems"
+        return {"text/html": head + table, "text/plain": said}
 
 
 @functools.cache

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from dream.errors import DreamError, StudyError
+from dream.storage import open_storage
 from dream.study import ENVIRONMENT_VARIABLE, Chat, Embedding, Study, field_name
 
 Location = tuple[str | int, ...]
@@ -21,7 +22,7 @@ def load_study(path: str | Path, environment: Mapping[str, str] | None = None, *
     """Read and check a study file.
 
     Args:
-        path: the YAML file.
+        path: the YAML file, or ``s3://bucket/key``; the paths in one in a bucket must be addresses too.
         environment: where ``${NAME}`` is looked up; the process's environment if not given.
         changes: fields that are to be others than in the file; a mapping changes only what it names, as
             in ``load_study("study.yaml", search={"method": ["chunks"]})``.
@@ -30,14 +31,8 @@ def load_study(path: str | Path, environment: Mapping[str, str] | None = None, *
         StudyError: the file is missing, is no YAML, or says something that is not allowed; the message has
             one line for each mistake: file and line, field, value seen, what to do.
     """
-    path = Path(path)
     environment = os.environ if environment is None else environment
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise StudyError("there is no such file", str(path), "write one with: dream init") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"cannot be read ({error})", str(path), "give a UTF-8 text file") from None
+    text, path = _text_of(path), Path(path)
     tree = _parsed(path, text)
     lines = {field_name(location): line for location, line in _lines(tree)}
     unset: list[tuple[Location, str]] = []
@@ -59,6 +54,20 @@ def load_study(path: str | Path, environment: Mapping[str, str] | None = None, *
     if problems:
         raise StudyError.of(problems)
     return study
+
+
+def _text_of(path: str | Path) -> str:
+    address = str(path)
+    if address.startswith("s3:/"):
+        # a Path has lost one of the two slashes
+        folder, _, name = f"s3://{address.removeprefix('s3:').lstrip('/')}".rpartition("/")
+        return open_storage(folder).get(name).decode("utf-8", "replace")
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StudyError("there is no such file", str(path), "write one with: dream init") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"cannot be read ({error})", str(path), "give a UTF-8 text file") from None
 
 
 def _changed(value: Any, changes: Any) -> Any:

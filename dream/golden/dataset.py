@@ -58,13 +58,14 @@ class GoldenDataset:
         ]
         return pd.DataFrame(rows)
 
-    def _repr_html_(self) -> str:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         from html import escape
 
         said = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         head = f"<p>{len(self.questions)} questions, digest {self.digest[:12]}</p><ul>{said}</ul>"
         shown = self.frame().drop(columns=["id", "evidence"], errors="ignore")
-        return head + str(shown.to_html(index=False, max_rows=20))
+        table = str(shown.to_html(index=False, max_rows=20))
+        return {"text/html": head + table, "text/plain": f"{len(self.questions)} questions"}
 
 
 def digest_questions(questions: tuple[Question, ...]) -> str:
