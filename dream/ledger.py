@@ -132,7 +132,9 @@ class Ledger:
                 return [values[place] for place in range(len(keys))]
             time.sleep(next(waits))
 
-    async def remember_call(self, stage: str, inputs: Any, compute: Callable[[], Awaitable[Any]]) -> Any:
+    async def remember_call(
+        self, stage: str, inputs: Any, compute: Callable[[], Awaitable[Any]], *, count: int = 1
+    ) -> Any:
         """The same for work that is awaited, such as a model call; recorded when its answer arrives."""
         key = key_of(stage, inputs)
         waits = _waits()
@@ -145,10 +147,10 @@ class Ledger:
                     await asyncio.to_thread(self._write, key, value)
                 finally:
                     self._claims.give_back(key)
-                self.made[stage] += 1
+                self.made[stage] += count
                 return value
             await asyncio.sleep(next(waits))
-        self.reused[stage] += 1
+        self.reused[stage] += count
         return value
 
     def record(self, stage: str, inputs: Any, value: Any) -> None:

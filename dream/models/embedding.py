@@ -47,7 +47,9 @@ class Embedder:
         at_once: texts that are embedded, and recorded, together.
         meter: what it took so far.
         provider: whose limits hold for it; ``None`` for one that is computed here.
+        gate: makes a way to it.
         connect: opens a client for one event loop, and gives what asks through it.
+        ask_for: embeds texts without blocking the event loop; only once ``opened``.
         soon: embeds one text together with those asked for in the same moment; only once ``opened``.
         known: vectors of texts that were asked for since it was opened.
     """
@@ -58,29 +60,33 @@ class Embedder:
     at_once: int = 64
     meter: Meter = field(default_factory=Meter)
     provider: str | None = None
+    gate: Callable[[], Gate] | None = field(default=None, repr=False)
     connect: Connect | None = field(default=None, repr=False)
+    ask_for: Ask | None = field(default=None, repr=False)
     soon: Callable[[str], Awaitable[Vectors]] | None = field(default=None, repr=False)
     known: dict[str, Vectors] = field(default_factory=dict, repr=False)
 
     @asynccontextmanager
-    async def opened(self, gate: Gate | None) -> AsyncIterator[Embedder]:
+    async def opened(self, gate: Gate | None = None) -> AsyncIterator[Embedder]:
         """The same embedding for use in this event loop: one client, and texts of one moment in one batch.
 
         Args:
-            gate: this loop's way to its provider.
+            gate: this loop's way to its provider, if it is open already.
         """
-        async with AsyncExitStack() as open_now:
-            if self.connect is not None and gate is not None:
-                ask = await open_now.enter_async_context(self.connect(gate))
-            else:
-
-                async def ask(texts: Sequence[str]) -> Vectors:
-                    return await asyncio.to_thread(self.compute, texts)
+        async with AsyncExitStack() as opened:
+            ask: Ask = self.ask_thread
+            if self.connect is not None and self.gate is not None:
+                way = gate if gate is not None else await opened.enter_async_context(self.gate())
+                ask = await opened.enter_async_context(self.connect(way))
 
             async def embed(texts: Sequence[str]) -> Vectors:
                 return self._checked(texts, await ask(texts))
 
-            yield replace(self, soon=in_batches(embed, self.at_once), known={})
+            yield replace(self, ask_for=embed, soon=in_batches(embed, self.at_once), known={})
+
+    async def ask_thread(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of the texts, computed in a thread."""
+        return await asyncio.to_thread(self.compute, texts)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of the texts, float32 of shape [texts, dimensions].
@@ -122,14 +128,17 @@ def open_embedder(
     connect = _over_http(name, model, meter)
     provider = model.base_url.rstrip("/")
 
+    def gate() -> Gate:
+        return bounds.gate(provider)
+
     async def alone(texts: Sequence[str]) -> Vectors:
-        async with bounds.gate(provider) as gate, connect(gate) as ask:
+        async with gate() as open_gate, connect(open_gate) as ask:
             return await ask(texts)
 
     def compute(texts: Sequence[str]) -> Vectors:
         return asyncio.run(alone(texts))
 
-    return Embedder(name, identity, compute, model.batch_size, meter, provider, connect)
+    return Embedder(name, identity, compute, model.batch_size, meter, provider, gate, connect)
 
 
 def embedding_identity(model: OpenAIEmbedding | MiniLMEmbedding | HashingEmbedding) -> dict[str, Any]:
@@ -193,16 +202,63 @@ def embed_document(ledger: Ledger, embedder: Embedder, texts: Sequence[str]) -> 
     Returns:
         float32 of shape [texts, dimensions].
     """
-    parts = []
-    for start in range(0, len(texts), embedder.at_once):
-        group = list(texts[start : start + embedder.at_once])
-        inputs = {"embedding": embedder.identity, "texts": group}
+    return embed_documents(ledger, embedder, [texts])[0]
 
-        def compute(group: Sequence[str] = group) -> bytes:
-            return pack(embedder.embed(group))
 
-        parts.append(unpack(ledger.remember("embed", inputs, compute, count=len(group))))
-    return np.concatenate(parts)
+def embed_documents(ledger: Ledger, embedder: Embedder, documents: Sequence[Sequence[str]]) -> list[Vectors]:
+    """``embed_document`` for many; requests over HTTP are under way together, as far as the limits go.
+
+    Args:
+        ledger: records each group of a document's chunks on its own.
+        embedder: the embedding.
+        documents: the chunks' texts of each; none may be empty.
+    """
+    size = embedder.at_once
+    groups = [
+        [list(texts[start : start + size]) for start in range(0, len(texts), size)] for texts in documents
+    ]
+    if embedder.connect is not None:
+        found = asyncio.run(_embed_groups(ledger, embedder, groups))
+    else:
+        found = [[_embed_group(ledger, embedder, group) for group in document] for document in groups]
+    return [np.concatenate([unpack(part) for part in parts]) for parts in found]
+
+
+def _embed_group(ledger: Ledger, embedder: Embedder, group: list[str]) -> bytes:
+    inputs = {"embedding": embedder.identity, "texts": group}
+    found: bytes = ledger.remember("embed", inputs, lambda: pack(embedder.embed(group)), count=len(group))
+    return found
+
+
+async def _embed_groups(
+    ledger: Ledger, embedder: Embedder, groups: list[list[list[str]]]
+) -> list[list[bytes]]:
+    async with AsyncExitStack() as opened:
+        connecting = asyncio.Lock()
+        connected: list[Ask] = []
+
+        async def compute(group: list[str]) -> bytes:
+            async with connecting:
+                if not connected:  # nothing is opened where all is recorded
+                    ready = await opened.enter_async_context(embedder.opened())
+                    connected.append(ready.ask_for or ready.ask_thread)
+            return pack(await connected[0](group))
+
+        async def one(group: list[str]) -> bytes:
+            inputs = {"embedding": embedder.identity, "texts": group}
+            found: bytes = await ledger.remember_call(
+                "embed", inputs, lambda: compute(group), count=len(group)
+            )
+            return found
+
+        # one that fails takes nothing from the others, which are paid for
+        flat = [one(group) for document in groups for group in document]
+        answers = await asyncio.gather(*flat, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    left = iter(answers)
+    return [[next(left) for _ in document] for document in groups]  # type: ignore[misc]  # none is an error
 
 
 def pack(vectors: Vectors) -> bytes:

@@ -18,7 +18,7 @@ import numpy as np
 
 from dream.errors import StorageError
 from dream.ledger import Ledger, key_of
-from dream.models.embedding import Embedder, Vectors, embed_document, pack
+from dream.models.embedding import Embedder, Vectors, embed_documents, pack
 from dream.records import Chunk, Document, digest_of, from_json, to_json
 from dream.storage import Folder, Storage
 
@@ -102,17 +102,13 @@ def build_index(
         return name
 
     def compute() -> Any:
-        chunks: list[Chunk] = []
-        vectors: list[Vectors] = []
-        for document in documents:
-            mine = _split_once(ledger, document, splitter, split)
-            leaves = _leaves(mine)
-            if leaves:
-                texts = [leaf.embedded_text or leaf.text for leaf in leaves]
-                vectors.append(_unit(embed_document(ledger, embedder, texts)))
-            chunks += mine
+        chunks = [_split_once(ledger, document, splitter, split) for document in documents]
+        leaves = [found for mine in chunks if (found := _leaves(mine))]
+        texts = [[leaf.embedded_text or leaf.text for leaf in mine] for mine in leaves]
+        vectors = [_unit(found) for found in embed_documents(ledger, embedder, texts)]
         matrix = np.concatenate(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)
-        written = json.dumps([to_json(chunk) for chunk in chunks], ensure_ascii=False).encode()
+        shown = [to_json(chunk) for mine in chunks for chunk in mine]
+        written = json.dumps(shown, ensure_ascii=False).encode()
         return {
             "name": name,
             "chunks": ledger.storage.put(f"index/{name}/chunks.json", written),

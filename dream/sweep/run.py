@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,12 @@ log = logging.getLogger(__name__)
 def recorded(setting: Setting, arm: Arm, ledger: Ledger) -> ArmResult | None:
     """The arm's results as its last trial left them, whole or not."""
     found = ledger.find("trial", setting.trial_inputs(arm))
-    return from_json(ArmResult, {**found, "arm": to_json(arm)}) if found else None
+    if not found:
+        return None
+    for row in found["rows"]:
+        for chunk in (row["answer"] or {}).get("contexts", ()):
+            chunk["text"] = sys.intern(chunk["text"])  # one copy for all rows and arms that were shown it
+    return from_json(ArmResult, {**found, "arm": to_json(arm)})
 
 
 def whole(result: ArmResult) -> bool:

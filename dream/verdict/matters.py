@@ -98,9 +98,9 @@ class Matters:
         return "\n".join(self.sentences())
 
     def _repr_html_(self) -> str:
-        from dream.verdict.shown import matters_html
+        from html import escape
 
-        return matters_html(self)
+        return "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences())
 
 
 def find_matters(result: SweepResult) -> Matters | None:
