@@ -29,7 +29,6 @@ from dream.sweep.arms import list_arms
 from dream.sweep.plan import Plan, plan_study
 from dream.sweep.progress import Status, Watcher, ledger_counts, usage_of
 from dream.sweep.result import ArmResult
-from dream.sweep.run import recorded
 from dream.sweep.setting import Setting, pack_notebook
 from dream.sweeping import (
     OnlyJobs,
