@@ -81,6 +81,12 @@ secrets: $(VENV)/.run  ## Random secrets, made once, straight into the cluster o
 rotate-secret: $(VENV)/.run  ## Replace one secret: make rotate-secret SECRET=dream-jupyter
 	$(BIN)/python -m infra.secrets --namespace $(NAMESPACE) --rotate $(SECRET)
 
+backup:  ## Save database, artefacts, ledger and corpus: make backup TO=/safe/place/2026-11-21
+	NAMESPACE=$(NAMESPACE) infra/backup/save $(TO)
+
+restore:  ## Put them back into a platform that runs: make restore FROM=/safe/place/2026-11-21
+	NAMESPACE=$(NAMESPACE) infra/backup/restore $(FROM)
+
 image:  ## The container image, where Docker with BuildKit is
 	docker build --build-arg REVISION="$$(git rev-parse HEAD)" --tag ghcr.io/dream-rag/dream:0.1.0 .
 

@@ -28,12 +28,14 @@ from dream.models.limits import bounds_of, start_actors
 from dream.report.labelling import Labelling, start_labelling
 from dream.storage import open_storage
 from dream.study import OpenAIChat, OpenAIEmbedding, Prices, Study
-from dream.sweep.plan import JUDGE_CALLS
 from dream.sweep.progress import Status, Watcher
 from dream.verdict.golden_audit import Estimate, GoldenAudit, with_verdicts
 from dream.verdict.label_plan import LabelPlan, plan_labels
 from dream.verdict.labels import read_labels, write_rows
 from dream.verdict.result import SweepResult
+
+JUDGE_CALLS = {"faithfulness": 2, "answer_relevancy": 3, "context_recall": 1, "answer_correctness": 3}
+"""Calls of each metric for one answer."""
 
 JUDGE_PROMPT = 1100
 """Tokens of a judge's prompt, the mean over the quickstart's 18,080."""

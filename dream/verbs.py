@@ -28,7 +28,9 @@ from dream.study_file import unpriced_models
 from dream.sweep.arms import list_arms
 from dream.sweep.plan import Plan, plan_study
 from dream.sweep.progress import Status, Watcher, ledger_counts, usage_of
+from dream.sweep.rehearse import rehearse
 from dream.sweep.result import ArmResult
+from dream.sweep.run import recorded, whole
 from dream.sweep.setting import Setting, pack_notebook
 from dream.sweeping import (
     OnlyJobs,
@@ -171,17 +173,35 @@ def recorded_golden(study: Study, ledger: Ledger, corpus: Corpus) -> GoldenDatas
     return build(study, corpus, ledger, recorded_only=True)
 
 
-def plan(study: Study, golden: GoldenDataset | None = None, storage: str | None = None) -> Plan:
-    """What a run would take and how much of it is done; calls no model.
+def plan(
+    study: Study, golden: GoldenDataset | None = None, storage: str | None = None, *, exact: bool = False
+) -> Plan:
+    """What a run would take in calls, tokens, dollars and time, and how much of it is done; calls no model.
+
+    Args:
+        study: from ``load_study``.
+        golden: from ``build_golden``; as the ledger has it, or rehearsed, if not given.
+        storage: a folder or ``s3://bucket/prefix`` with the ledger.
+        exact: rehearse every question; else a sample where there are very many.
 
     Raises:
-        DreamError: the golden dataset is neither given nor built yet.
+        DreamError: the study, its corpus or its storage cannot be used.
     """
     ledger = open_ledger(study, storage)
     list_arms(study)  # a mistake in the search space is told before any work
     corpus = gather_corpus(study, ledger=ledger)
-    golden = golden or recorded_golden(study, ledger, corpus)
-    return plan_study(phases_of(_setting(study, place(storage), corpus, golden, None)).choosing, ledger)
+    rehearsal, golden, questions = rehearse(study, ledger, corpus, golden)
+    phases = phases_of(_setting(study, place(storage), corpus, golden, None))
+    tied = None
+    if phases.holdout:
+        found = [recorded(phases.choosing, arm, ledger) for arm in list_arms(study)]
+        results = [each for each in found if each and whole(each)]
+        if len(results) == len(found):
+            chosen = {each.arm for each in _result(study, corpus, golden, phases, results).verdict().tied}
+            tied = [each.arm for each in results if each.arm.id in chosen]
+    return plan_study(
+        rehearsal, phases.choosing, corpus, questions, ledger, exact, holdout=phases.holdout, tied=tied
+    )
 
 
 def run_sweep(

@@ -233,7 +233,8 @@ def test_dockerfile_passes_hadolint() -> None:
 
 
 def test_scripts_pass_shellcheck() -> None:
-    scripts = [str(each) for each in sorted(IMAGE.rglob("*.sh"))]
+    backup = [ROOT / "infra" / "backup" / name for name in ("save", "restore")]
+    scripts = [str(each) for each in (*sorted(IMAGE.rglob("*.sh")), *backup)]
     command = [program("shellcheck"), "--external-sources", "--source-path=SCRIPTDIR", *scripts]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

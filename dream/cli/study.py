@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,19 +16,26 @@ if TYPE_CHECKING:
     from dream.verdict.result import SweepResult
 
 
-def plan(study: StudyFile, storage: Storage = None, as_json: AsJson = False) -> None:
-    """Say what a run would take, and how much of it is done already.
+def plan(
+    study: StudyFile,
+    storage: Storage = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Look at every question, however many.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a run would take in calls, tokens, dollars and time, and how much of it is done already.
 
     Example: dream plan study.yaml
     """
     from dream import verbs
     from dream.study_file import load_study
 
-    found = verbs.plan(load_study(study), storage=storage)
+    found = verbs.plan(load_study(study), storage=storage, exact=exact)
     if as_json:
-        print_json(vars(found))
+        print_json(found.to_json())
     else:
-        typer.echo(found)
+        from dream.report.plan import print_plan
+
+        print_plan(found, Console(highlight=False))
 
 
 def run(study: StudyFile, storage: Storage = None, as_json: AsJson = False, quiet: Quiet = False) -> None:

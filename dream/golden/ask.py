@@ -25,8 +25,8 @@ from dream.golden.narrow import narrow
 from dream.golden.plan import Batch
 from dream.golden.synthesizers import synthesizers_for
 from dream.ledger import Ledger
-from dream.models.chat import open_chat, provider_of
-from dream.models.embedding import open_embedder
+from dream.models.chat import ChatModel, open_chat, provider_of
+from dream.models.embedding import Embedder, open_embedder
 from dream.models.limits import Bounds
 from dream.models.recorded import RecordedEmbedding, RecordedLLM
 from dream.records import digest_of
@@ -135,6 +135,18 @@ def ask_about(
             used += [chat.meter.sums(), embedder.meter.sums()]
             _in(loop, gate.__aexit__())
             _in(loop, chat.client.close())
+
+
+def rehearse_asking(
+    study: Study, batch: Batch, ledger: Ledger, chat: ChatModel, embedder: Embedder
+) -> list[dict[str, Any]]:
+    """What ``ask_about`` would give with a model and an embedding that ask nobody."""
+    with _loop() as loop:
+        llm = LoopedLLM(chat, ledger, "golden", loop=loop)
+        try:
+            return _ask(batch, llm, AwaitedEmbedding(embedder, ledger), _seed(study, batch), 4)
+        except IncompleteError as incomplete:
+            return list(incomplete.made)
 
 
 def _ask(

@@ -251,24 +251,28 @@ def open_chat(
     """
     from openai import AsyncOpenAI
 
-    identity = chat_identity(model)
+    identity, parameters = chat_identity(model), chat_parameters(model)
     if isinstance(model, OfflineChat):
         if offline_url is None:
             raise ModelError("the offline server is not running", name, "start it with: dream models serve")
         client = AsyncOpenAI(
             base_url=offline_url, api_key="offline", max_retries=6, timeout=60, http_client=_listening(gate)
         )
-        parameters: dict[str, Any] = {"temperature": 0.0, "max_tokens": 4096}
         return ChatModel(name, identity, model.style, client, Prices(input=0), parameters, seed, gate)
     key = resolve_key(name, model)
     client = open_client(model, key, gate)
-    parameters = {"max_tokens": model.max_tokens}
-    if model.temperature is not None:
-        parameters["temperature"] = model.temperature
     sent = seed if model.send_seed else None
     return ChatModel(
         name, identity, model.model, client, model.prices, parameters, sent, gate, key, model.token_limit
     )
+
+
+def chat_parameters(model: OpenAIChat | OfflineChat) -> dict[str, Any]:
+    """What is sent with every request to the model."""
+    if isinstance(model, OfflineChat):
+        return {"temperature": 0.0, "max_tokens": 4096}
+    temperature = {} if model.temperature is None else {"temperature": model.temperature}
+    return {"max_tokens": model.max_tokens, **temperature}
 
 
 def open_client(model: OpenAIModel, key: str, gate: Gate) -> AsyncOpenAI:

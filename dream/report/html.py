@@ -15,9 +15,10 @@ import jinja2
 from markupsafe import Markup
 
 from dream.errors import DreamError
-from dream.report import board, forest, waterfall, words
+from dream.report import board, waterfall, words
 from dream.report.data import page_data
 from dream.report.findings import Findings
+from dream.verdict import forest
 from dream.verdict.losses import RIGHT_FROM
 from dream.verdict.result import SweepResult
 
@@ -98,6 +99,7 @@ def _panels(findings: Findings) -> dict[str, Any]:
         "rule": forest.rule_text(verdict),
         "tied": forest.tied_count(verdict.arms),
         "marks": forest.MARKS,
+        "p_text": forest.p_text,
         "matters": findings.matters,
         "loss_bars_shown": shown,
         "loss_bars_folded": folded,

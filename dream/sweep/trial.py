@@ -119,7 +119,7 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
                 for name, each in embedders.items()
             }
             search = IndexSearch(index, ready[arm.embedding], ledger)
-            await _know(search, [question.question for question in setting.questions])
+            await know(search, [question.question for question in setting.questions])
             judge = Judge(judging, ready[judge_embedding], ledger, setting.study.judgings)
             async with asyncio.TaskGroup() as tasks:
                 for question in probes:
@@ -138,7 +138,7 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
     return ArmResult(arm, tuple(rows[question.id] for question in setting.questions), "", offline, counts)
 
 
-async def _know(search: IndexSearch, texts: Sequence[str]) -> None:
+async def know(search: IndexSearch, texts: Sequence[str]) -> None:
     """Bring the questions' vectors, a few records for all of them, into the embedder."""
     vectors = await asyncio.to_thread(embed_document, search.ledger, search.embedder, texts)
     search.embedder.known.update(zip(texts, vectors, strict=True))
@@ -162,7 +162,7 @@ async def _row(
     answered: asyncio.Event,
 ) -> Row:
     try:
-        answer, reach = await _answer(setting, question, method, search, chat)
+        answer, reach = await answer_question(setting, question, method, search, chat)
         answered.set()
     except StorageError:
         raise  # what cannot be recorded must not be paid for
@@ -181,7 +181,7 @@ def _unanswered(setting: Setting, question: Question, reason: str) -> Row:
     return Row(question.id, None, scores, reason)
 
 
-async def _answer(
+async def answer_question(
     setting: Setting, question: Question, method: Method, search: IndexSearch, chat: ChatModel
 ) -> tuple[Answer, tuple[Reach, ...]]:
     """Retrieve, then generate; the answer is remembered, and so is what a user's own method retrieved.

@@ -24,6 +24,8 @@ from dream.records import Question
 from dream.sweep.result import ArmResult, Row
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dream.verdict.result import SweepResult
 
 STAGES = ("parsing", "chunking", "depth", "context", "generation")
@@ -94,14 +96,31 @@ class Waterfall:
         }
 
 
-def find_losses(result: SweepResult, right_from: float = RIGHT_FROM) -> tuple[Waterfall, ...]:
+class Losses(tuple[Waterfall, ...]):
+    """The waterfalls of all arms that ran, best arm first; shows itself as bars, and as a table."""
+
+    __slots__ = ()
+
+    def frame(self) -> pd.DataFrame:
+        """One row an arm, one column an outcome, of 100 questions."""
+        import pandas as pd
+
+        return pd.DataFrame([{"arm": each.name, **each.per_hundred()} for each in self])
+
+    def _repr_html_(self) -> str:
+        from dream.verdict.shown import losses_html
+
+        return losses_html(self)
+
+
+def find_losses(result: SweepResult, right_from: float = RIGHT_FROM) -> Losses:
     """For each arm that ran, in the leaderboard's order, what became of its questions.
 
     Args:
         result: of the sweep.
         right_from: an answer whose objective scores at least this counts as right.
     """
-    return tuple(
+    return Losses(
         _waterfall(arm, result.questions, result.objective, right_from) for arm in result.ranked() if arm.rows
     )
 

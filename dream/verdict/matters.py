@@ -98,9 +98,9 @@ class Matters:
         return "\n".join(self.sentences())
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from dream.verdict.shown import matters_html
 
-        return "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences())
+        return matters_html(self)
 
 
 def find_matters(result: SweepResult) -> Matters | None:

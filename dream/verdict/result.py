@@ -13,7 +13,7 @@ from dream.sweep.result import ArmResult, Usage
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dream.verdict.losses import Waterfall
+    from dream.verdict.losses import Losses
     from dream.verdict.matters import Matters
     from dream.verdict.race import Stop
     from dream.verdict.verdict import Rule, Verdict
@@ -87,7 +87,7 @@ class SweepResult:
 
         return find_matters(self)
 
-    def losses(self) -> tuple[Waterfall, ...]:
+    def losses(self) -> Losses:
         """For each arm that ran, the stage at which each question was lost; see ``find_losses``."""
         from dream.verdict.losses import find_losses
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -144,12 +143,9 @@ class Verdict:
         return self.text
 
     def _repr_html_(self) -> str:
-        rows = "".join(_row(arm, self.mark(arm)) for arm in self.arms)
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*self.fragile, *self.notes))
-        honest = f"holdout ({self.holdout})" if self.holdout else ""
-        heads = ("", "arm", self.metric, "behind the highest, all intervals at once", "p", honest, "coverage")
-        head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
-        return f"<p>{html.escape(self.text)}</p><table><tr>{head}</tr>{rows}</table><ul>{notes}</ul>"
+        from dream.verdict.shown import verdict_html
+
+        return verdict_html(self)
 
 
 def span_text(low: float | None, high: float | None) -> str:
@@ -161,14 +157,3 @@ def span_text(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return "open"
     return f"{low:+.3f} to {high:+.3f}"
-
-
-def _row(arm: Standing, mark: str) -> str:
-    mean = "–" if arm.mean is None else f"{arm.mean:.3f}"
-    behind = "" if arm.difference is None else f"{arm.difference:+.3f} ({span_text(arm.low, arm.high)})"
-    honest = arm.honest
-    held = "" if honest is None or honest.mean is None else f"{honest.mean:.3f}"
-    if honest is not None and honest.low is not None and honest.high is not None:
-        held += f" ({honest.low:.3f} to {honest.high:.3f})"
-    cells = (mark, arm.name, mean, behind, f"{arm.p:.3f}", held, f"{arm.coverage:.0%}")
-    return "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in cells) + "</tr>"

@@ -83,3 +83,19 @@ def test_what_matters_and_the_losses_are_the_same_everywhere() -> None:
             assert (found is None) == (loss is None)
             assert loss is None or (outcomes[found[0]], found[1]) == (loss.outcome, loss.rank)
     assert matters.sentences()[0] in html.unescape(render(result))
+
+
+def test_a_notebook_shows_verdict_what_matters_and_losses_with_plots_and_nothing_unsafe() -> None:
+    result = sample_result()
+    matters, losses, verdict = result.matters(), result.losses(), result.verdict()
+    assert matters is not None
+    for shown in (verdict, matters, losses):
+        page = shown._repr_html_()
+        tags = {tag for tag, _ in Elements(page).found}
+        assert tags <= {"p", "table", "thead", "tbody", "tr", "th", "td", "span", "b", "ul", "li"}
+        assert "position:relative" in page
+    for arm in verdict.arms:
+        assert html.escape(arm.name) in verdict._repr_html_()
+    assert html.escape(matters.sentences()[0]) in matters._repr_html_()
+    frame = losses.frame()
+    assert len(frame) == 11 and (frame.drop(columns="arm").sum(axis=1).round(6) == 100).all()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 
 import pytest
 
+from .cluster import running, wait_for
 from .conftest import PARTS, Stack, applications
+from .documents import README, commands
 from .figures import Figures
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
 
 
 def test_the_readme_is_all_that_was_typed(stack: Stack) -> None:
-    assert len(stack.typed) >= 3
+    assert len(stack.typed) == 5
     assert {one.split()[0] for one in stack.typed} <= {"kubectl", "make"}
 
 
@@ -38,6 +42,32 @@ def ready_times(stack: Stack, part: str) -> list[str]:
         for condition in pod["status"]["conditions"]
         if condition["type"] == "Ready"
     ]
+
+
+def test_first_leaderboard_is_in_mlflow(stack: Stack, figures: Figures) -> None:
+    """The README's last two lines: a study, and where its leaderboard is seen."""
+    page = [one.text for one in commands(README, "For the platform engineer")]
+    study, look = page[len(stack.typed) :]
+    started = time.monotonic()
+    said = stack.cluster.shell(study, seconds=1500)
+    assert "mlflow    http" in said, said
+    seconds = stack.seconds + time.monotonic() - started
+    figures["seconds from the first command to a leaderboard in MLflow"] = seconds
+    with running(stack.cluster, "bash", "-c", look):
+        ask = [sys.executable, "-c", RUNS]
+        found = wait_for(lambda: stack.cluster.attempt(*ask).stdout, "MLflow behind the port-forward", 60)
+    assert "answer_correctness" in found
+
+
+RUNS = """
+import json, urllib.request
+def ask(what, body):
+    url = f"http://127.0.0.1:5000/api/2.0/mlflow/{what}/search"
+    asked = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    return json.load(urllib.request.urlopen(asked, timeout=10))
+known = ask("experiments", {"max_results": 100})["experiments"]
+print(ask("runs", {"experiment_ids": [each["experiment_id"] for each in known]})["runs"])
+"""
 
 
 @pytest.mark.parametrize("chart", PARTS)
@@ -68,8 +98,6 @@ test_file.__test__ = False
 
 
 def wait_for_end(stack: Stack, pod: str) -> None:
-    from .cluster import wait_for
-
     def ended() -> str:
         phase = stack.cluster.get("pod", pod)["status"]["phase"]
         return phase if phase in ("Succeeded", "Failed") else ""

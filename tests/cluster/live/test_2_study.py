@@ -26,7 +26,7 @@ print(json.dumps({run.info.run_name: run.data.metrics for run in runs}))
 
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    return studies.on_this_machine(tmp_path_factory.mktemp("laptop"))[0]
+    return studies.on_this_machine(tmp_path_factory.mktemp("laptop"))
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pytest
 
 from .cluster import DREAM_IMAGE, Cluster, running, wait_for
 from .conftest import Stack
+from .documents import OPERATIONS
 from .figures import Figures
 
 pytestmark = pytest.mark.cluster
@@ -223,6 +224,23 @@ def test_both_kinds_are_there(table: list[tuple[Row, str]]) -> None:
     refused = {"dropped", "401", "403", "not let in", "password refused"}
     assert sum(found in refused for _, found in table) >= 10
     assert sum(found not in refused for _, found in table) >= 10
+
+
+def as_table(tried: list[tuple[Row, str]]) -> str:
+    """The table as docs/operations.md has it: one line for each caller, what it shows and how that ends."""
+    lines: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for row, found in tried:
+        doors = lines[row.caller, row.shown, found]
+        doors += [] if row.door in doors else [row.door]
+    text = "".join(
+        f"| {who} | {', '.join(doors)} | {shown} | {found} |\n"
+        for (who, shown, found), doors in lines.items()
+    )
+    return f"| from | to | showing | ends |\n| --- | --- | --- | --- |\n{text}"
+
+
+def test_the_page_has_this_table(table: list[tuple[Row, str]]) -> None:
+    assert as_table(table) in OPERATIONS.read_text(), f"put this into it:\n{as_table(table)}"
 
 
 ASK = """

@@ -145,10 +145,13 @@ def of_here(document: dict[str, Any]) -> bool:
     return document["metadata"].get("namespace") == HERE
 
 
-def generations(place: Cluster, text: str) -> dict[str, str]:
-    """The generation of each resource, or of one without, its version: either changes when its wish does."""
+def generations(place: Cluster, text: str) -> dict[str, Any]:
+    """The generation of each resource, which changes with its wish; of one without, all but its state."""
     found = json.loads(place.run("kubectl", "get", "--filename", "-", "--output", "json", stdin=text))
-    return {
-        describe(each): str(each["metadata"].get("generation") or each["metadata"]["resourceVersion"])
-        for each in found["items"]
-    }
+    return {describe(each): each["metadata"].get("generation") or wish(each) for each in found["items"]}
+
+
+def wish(resource: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in resource.items() if key not in ("metadata", "status")}
+    meta = {key: resource["metadata"].get(key) for key in ("name", "labels", "annotations")}
+    return {**kept, **meta}

@@ -1,16 +1,17 @@
 """A study in whose midst every part is killed, upgraded and given new secrets.
 
-It is run again whenever its driver died with a Pod, and must end with the laptop's leaderboard, having paid
-for nothing twice but the calls that were in flight when something broke. The model that is also the judge
-has a server that nobody touches, so that its count is the truth.
+It is run again whenever its driver died with a Pod, and must end with the leaderboard of an undisturbed one,
+having paid for nothing twice but the calls that were in flight when something broke. The model that is also
+the judge has a server that nobody touches, so that its count is the truth.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -101,45 +102,57 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def laptop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, dict[str, Any]]:
-    return studies.on_this_machine(tmp_path_factory.mktemp("laptop"), studies.SLOW)
+def counting(stack: Stack) -> Iterator[Cluster]:
+    """A second server of the models beside the first, so that one of them is left in peace."""
+    make = "helm template counting charts/models --namespace dream --set fullnameOverride=counting"
+    stack.cluster.shell(f"{make} --set-json latency=0.4 | kubectl apply --filename -")
+    stack.cluster.kubectl("rollout", "status", "deployment/counting")
+    yield stack.cluster
+    stack.cluster.shell(f"{make} | kubectl delete --wait=false --filename -")
+
+
+@pytest.fixture(scope="module")
+def alone(counting: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, dict[str, Any]]:
+    """The study when nobody disturbs it, at full speed, and what the judge's server counted."""
+    folder, quick = tmp_path_factory.mktemp("quick"), replace(studies.SLOW, more="")
+    study = studies.send(counting, folder, "undisturbed", quick, good=COUNTING)
+    ended = studies.finished(studies.started(counting, study, "--storage s3://dream/undisturbed"), 900)
+    assert ended.code == 0, ended.errors
+    counted = studies.calls(counting, "counting")
+    counting.python(studies.JUPYTER, RESET)
+    return ended, counted
+
+
+RESET = """
+import urllib.request
+urllib.request.urlopen(urllib.request.Request("http://counting:8000/calls/reset", method="POST"))
+"""
 
 
 @pytest.fixture(scope="module")
 def outcome(
-    stack: Stack, laptop: object, tmp_path_factory: pytest.TempPathFactory, figures: Figures
-) -> Outcome:
+    stack: Stack, alone: object, tmp_path_factory: pytest.TempPathFactory, figures: Figures
+) -> Iterator[Outcome]:
     cluster = stack.cluster
-    cluster.shell(
-        "helm template counting charts/models --namespace dream --set fullnameOverride=counting,latency=0.4"
-        " | kubectl apply --filename -"
-    )
-    cluster.kubectl("rollout", "status", "deployment/counting")
     study = studies.send(cluster, tmp_path_factory.mktemp("slow"), "slow", studies.SLOW, good=COUNTING)
     started, it = time.monotonic(), Disturbance(cluster, study)
     try:
         for part, selector in PODS.items():
-            it.in_the_midst(f"{part} killed", lambda selector=selector: kill(cluster, selector))
+            it.in_the_midst(f"{part} killed", partial(kill, cluster, selector))
         for secret in ("dream-postgres", "dream-s3"):
-            it.in_the_midst(
-                f"{secret} rotated",
-                lambda secret=secret: cluster.run("make", "rotate-secret", f"SECRET={secret}", seconds=900),
-            )
-        it.in_the_midst("every chart upgraded", lambda: upgrade(stack))
+            rotate = partial(cluster.run, "make", "rotate-secret", f"SECRET={secret}", seconds=900)
+            it.in_the_midst(f"{secret} rotated", rotate)
+        it.in_the_midst("every chart upgraded", partial(upgrade, stack))
         ended = it.finish()
-        counted = studies.calls(cluster, "counting")
     finally:
         if it.process is not None:
             end(it.process)
-        cluster.shell(
-            "helm template counting charts/models --namespace dream --set fullnameOverride=counting"
-            " | kubectl delete --wait=false --filename -"
-        )
+    counted = studies.calls(cluster, "counting")
     figures["disturbances survived"] = it.broken
     figures["runs until the disturbed study was done"] = it.runs
     figures["seconds of the disturbed study"] = time.monotonic() - started
     figures["judge's calls, and how many of them repeated one"] = [counted["chat"], counted["repeats"]]
-    return Outcome(ended, counted, it)
+    yield Outcome(ended, counted, it)
 
 
 # Parts in the order of how much of a study dies with them.
@@ -190,8 +203,8 @@ def upgrade(stack: Stack) -> None:
     wait_until_green(stack.cluster, stack.fork)
 
 
-def test_leaderboard_is_the_laptops(outcome: Outcome, laptop: tuple[Ended, dict[str, Any]]) -> None:
-    assert numbers(outcome.ended) == numbers(laptop[0])
+def test_leaderboard_is_the_undisturbed_ones(outcome: Outcome, alone: tuple[Ended, dict[str, Any]]) -> None:
+    assert numbers(outcome.ended) == numbers(alone[0])
 
 
 def test_every_disturbance_fell_into_a_running_study(outcome: Outcome) -> None:
@@ -200,9 +213,9 @@ def test_every_disturbance_fell_into_a_running_study(outcome: Outcome) -> None:
 
 
 def test_nothing_was_paid_twice_but_calls_in_flight(
-    outcome: Outcome, laptop: tuple[Ended, dict[str, Any]]
+    outcome: Outcome, alone: tuple[Ended, dict[str, Any]]
 ) -> None:
-    _, alone = laptop
+    _, before = alone
     counted, interruptions = outcome.counted, len(outcome.disturbance.broken) + outcome.disturbance.runs
-    assert counted["chat"] - counted["repeats"] == alone["chat"] - alone["repeats"]
-    assert counted["repeats"] <= alone["repeats"] + AT_ONCE * interruptions
+    assert counted["chat"] - counted["repeats"] == before["chat"] - before["repeats"]
+    assert counted["repeats"] <= before["repeats"] + AT_ONCE * interruptions

@@ -1,4 +1,4 @@
-"""The verdict as the page shows it: one line an arm, with its interval as places on a common axis."""
+"""A verdict drawn: one line an arm, with its interval as places on a common axis."""
 
 from __future__ import annotations
 
@@ -106,6 +106,15 @@ def estimate_text(estimate: Estimate | None) -> str:
     if estimate.low is not None and estimate.high is not None:
         within = f" ({estimate.low:.3f} to {estimate.high:.3f})"
     return f"{estimate.mean:.3f}{within}"
+
+
+def p_text(p: float) -> str:
+    """A probability, never as 0.
+
+    >>> p_text(0.0123), p_text(0.0001)
+    ('0.012', '<0.001')
+    """
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def rule_text(verdict: Verdict) -> str:

@@ -1,0 +1,245 @@
+"""A run without a cent: the run's own code over what the ledger holds, with stand-ins for the models.
+
+Retrieval, prompts, metrics and the reuse of equal calls are those of the run, so what it will ask is found
+out by doing it. An answer that is recorded is taken as it is; for one that is not, the offline models' rules
+answer, in this process. Nothing is sent, and nothing is written: what would be goes into memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from dream.ledger import Ledger
+from dream.models.capacity import Rules
+from dream.models.chat import ChatModel, Messages, Reply, chat_identity, chat_parameters, provider_of
+from dream.models.embedding import Embedder, Vectors, embedding_identity
+from dream.models.limits import Gate
+from dream.models.meter import Meter
+from dream.records import digest_of
+from dream.storage import Storage, StoredObject
+from dream.study import HashingEmbedding, MiniLMEmbedding, OfflineChat, OpenAIEmbedding, Prices, Study
+
+# Different LLMs put the same thing in different words, and so do the stand-ins of the first three.
+STYLES = ("extractive", "lead", "verbose")
+
+_read: ContextVar[list[str] | None] = ContextVar("keys that were read from the real storage", default=None)
+
+
+class Overlay:
+    """A storage that is read through and written into memory only."""
+
+    def __init__(self, real: Storage) -> None:
+        # a name of its own, so that nobody waits for the claims of a rehearsal
+        self.url, self._real = f"rehearsal:{uuid.uuid4().hex}", real
+        self._written: dict[str, bytes] = {}
+
+    def put(self, key: str, data: bytes) -> str:
+        """Keep in memory."""
+        self._written[key] = data
+        return hashlib.sha256(data).hexdigest()
+
+    def get(self, key: str, digest: str | None = None) -> bytes:
+        """What was written here, or else what is stored."""
+        if key in self._written:
+            return self._written[key]
+        data = self._real.get(key, digest)
+        if (read := _read.get()) is not None:
+            read.append(key)
+        return data
+
+    def exists(self, key: str) -> bool:
+        """Whether there is something, here or there."""
+        return key in self._written or self._real.exists(key)
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """What is stored, what was written here not included."""
+        return self._real.list(prefix)
+
+    def delete(self, key: str) -> None:
+        """Forget what was written here."""
+        self._written.pop(key, None)
+
+    def digest(self, key: str) -> str | None:
+        """SHA-256 of what is there."""
+        if key in self._written:
+            return hashlib.sha256(self._written[key]).hexdigest()
+        return self._real.digest(key)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A chat call that a run makes, or found recorded.
+
+    Attributes:
+        kind: golden, generate, or the metric that asks.
+        model: name in the study.
+        provider: whose limits it falls under.
+        recorded: whether the ledger holds its answer.
+        input_tokens: as recorded, or as counted in the prompt.
+        output_tokens: as recorded, or those of the stand-in's answer.
+        counted: tokens counted in the prompt, also of a recorded call; 0 if they were not.
+        seconds: as recorded; 0 for a stand-in.
+        certain: whether the answer is the model's own: recorded, or by the rules of an offline model.
+        weight: how many calls of the run this one stands for, where not all questions are rehearsed.
+        spread: factors of that number at the least and at the most, where it depends on the run's results.
+    """
+
+    kind: str
+    model: str
+    provider: str
+    recorded: bool
+    input_tokens: int
+    output_tokens: int
+    counted: int = 0
+    seconds: float = 0.0
+    certain: bool = True
+    weight: float = 1.0
+    spread: tuple[float, float] = (1.0, 1.0)
+
+
+@dataclass
+class Notes:
+    """What a rehearsal saw.
+
+    Attributes:
+        calls: each distinct chat call once.
+        meters: of the embeddings over HTTP, by name.
+        weight: of the calls that are met from now on.
+        spread: likewise.
+    """
+
+    calls: dict[str, Call] = field(default_factory=dict)
+    meters: dict[str, Meter] = field(default_factory=dict)
+    weight: float = 1.0
+    spread: tuple[float, float] = (1.0, 1.0)
+
+
+@dataclass
+class StandIn(ChatModel):
+    """A chat model that asks nobody: recorded answers, or else those of an offline model's rules."""
+
+    provider: str = ""
+    certain: bool = True
+    notes: Notes = field(default_factory=Notes)
+
+    async def ask(
+        self, messages: Messages, *, seed: int = 0, kind: str = "generate", **parameters: Any
+    ) -> Reply:
+        """The answer by rule; its seconds are below 0, by which it is known."""
+        from dream.models.offline.reply import reply
+        from dream.models.offline.tokens import count_prompt, count_tokens
+
+        said = reply(self.model, messages, parameters.get("response_format")).text
+        prompt = count_prompt(message["content"] for message in messages)
+        return Reply(said, prompt, count_tokens(said), seconds=-1.0)
+
+    async def ask_once(self, ledger: Ledger, stage: str, messages: Messages, **more: Any) -> Reply:
+        """As a run does it, noting the call when it is met for the first time."""
+        from dream.models.offline.tokens import count_prompt
+
+        read: list[str] = []
+        token = _read.set(read)
+        try:
+            reply = await super().ask_once(ledger, stage, messages, **more)
+        finally:
+            _read.reset(token)
+        kind = more.get("kind") or stage
+        recorded = reply.seconds >= 0
+        asked = [stage, self.identity, more.get("repeat", 0), messages]
+        key = read[-1] if recorded and read else digest_of(asked)
+        if key not in self.notes.calls and (read or not recorded):
+            some = sum(call.recorded and call.counted > 0 for call in self.notes.calls.values()) < ENOUGH
+            counted = count_prompt(one["content"] for one in messages) if recorded and some else 0
+            self.notes.calls[key] = Call(
+                kind, self.name, self.provider, recorded, reply.input_tokens, reply.output_tokens,
+                counted, max(0.0, reply.seconds), recorded or self.certain,
+                self.notes.weight, self.notes.spread,
+            )  # fmt: skip
+        return reply
+
+
+ENOUGH = 100
+"""Recorded calls whose prompts are counted again, to learn how the model's tokens differ from ours."""
+
+
+def stand_ins(study: Study, notes: Notes) -> dict[str, StandIn]:
+    """A stand-in for each chat model that the study uses."""
+    from dream.study_file import used_models
+
+    found = {}
+    names = [*study.search.llm, study.models.judge]
+    used = {name for group, name in used_models(study) if group == "llms"}
+    for name in dict.fromkeys(name for name in names if name in used):
+        model = study.models.llms[name]
+        offline = isinstance(model, OfflineChat)
+        style = model.style if isinstance(model, OfflineChat) else STYLES[names.index(name) % len(STYLES)]
+        prices: Prices | None = Prices(input=0) if isinstance(model, OfflineChat) else model.prices
+        seed = study.seed if getattr(model, "send_seed", True) else None
+        found[name] = StandIn(
+            name, chat_identity(model), style, None, prices, chat_parameters(model), seed,  # type: ignore[arg-type]
+            Gate(Rules(calls_at_once=1)), provider=provider_of(model), certain=offline, notes=notes,
+        )  # fmt: skip
+    return found
+
+
+def stand_in_embedders(study: Study, notes: Notes, ledger: Ledger, some_text: str) -> dict[str, Embedder]:
+    """For each embedding of the study one with its identity, whose new vectors are hashed words.
+
+    A stand-in for another embedding sees a part of the words only, so that it finds other chunks, as
+    another embedding does.
+    """
+    return {
+        name: _embedder(name, study.models.embeddings[name], notes, ledger, some_text)
+        for name in {*study.search.embedding, study.judge_embedding}
+    }
+
+
+def _embedder(
+    name: str,
+    model: OpenAIEmbedding | MiniLMEmbedding | HashingEmbedding,
+    notes: Notes,
+    ledger: Ledger,
+    some_text: str,
+) -> Embedder:
+    from dream.models.embedding import unpack
+    from dream.models.hashing import embed_by_hashing
+    from dream.models.offline.tokens import count_tokens
+
+    identity, meter = embedding_identity(model), Meter()
+    if isinstance(model, HashingEmbedding):
+        return Embedder(name, identity, lambda texts: embed_by_hashing(texts, model.dimensions))
+    dimensions = 384
+    known = ledger.find("embed", {"embedding": identity, "text": some_text})
+    if known is not None:
+        dimensions = len(unpack(known))
+
+    def some_words(texts: Sequence[str]) -> Vectors:
+        if isinstance(model, OpenAIEmbedding):
+            meter.embedding_tokens += sum(map(count_tokens, texts))
+            meter.embedding_requests += -(-len(texts) // model.batch_size)
+        return embed_by_hashing(texts, 2 * dimensions)[:, :dimensions]
+
+    if not isinstance(model, OpenAIEmbedding):
+        return Embedder(name, identity, some_words)
+    notes.meters[name] = meter
+    return Embedder(name, identity, some_words, model.batch_size, meter)
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Without the progress bars and warnings that ragas writes."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,195 @@
+"""Rehearses a study: the generation of its questions, its indexes, and every arm on its questions."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dream.golden import GoldenDataset
+from dream.golden import build_golden as build
+from dream.golden.generate import testset_inputs
+from dream.golden.load import spread_evenly
+from dream.golden.plan import plan_batches
+from dream.ledger import Ledger
+from dream.metrics import Judge, find_metric, score_answer
+from dream.records import Corpus, Document, Question
+from dream.retrieval.index import build_index, contents_of, index_is_whole, open_index
+from dream.study import Study
+from dream.sweep.arms import method_of
+from dream.sweep.rehearsal import Notes, Overlay, StandIn, silent, stand_in_embedders, stand_ins
+from dream.sweep.result import Arm
+from dream.sweep.setting import Setting
+from dream.sweep.trial import IndexSearch, answer_question, know
+
+# More pairs of arm and question than these are rehearsed by a sample of the questions.
+MOST_PAIRS = 480
+# Of more tasks that generate questions, and of longer corpora without an index, a part stands for all.
+MOST_TASKS = 3
+MOST_LETTERS = 1_000_000
+AT_ONCE = 8
+
+
+@dataclass
+class Embedding:
+    """What embedding takes: texts, and requests and tokens of each embedding over HTTP."""
+
+    texts: float = 0.0
+    requests: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, float] = field(default_factory=dict)
+
+
+class Rehearsal:
+    """A ledger in memory over the real one, the stand-ins, and what they noted.
+
+    Attributes:
+        ledger: reads what is recorded, keeps what a run would record.
+        notes: the chat calls.
+        embedding: what embedding takes.
+        sampled: share of the questions that were rehearsed.
+    """
+
+    def __init__(self, study: Study, ledger: Ledger, some_text: str = "") -> None:
+        self.study, self.notes, self.embedding, self.sampled = study, Notes(), Embedding(), 1.0
+        self.ledger = Ledger(Overlay(ledger.storage))
+        self.chats: dict[str, StandIn] = stand_ins(study, self.notes)
+        self.embedders = stand_in_embedders(study, self.notes, self.ledger, some_text)
+        self._before: dict[str, float] = {}
+
+    def golden(self, corpus: Corpus) -> tuple[GoldenDataset, int]:
+        """The golden dataset as it is built or was rehearsed, and how many questions it will have."""
+        study, unseen = self.study, 0
+        if (generate := study.golden.generate) is not None:
+            batches, _ = plan_batches(corpus.documents, generate.questions, generate.documents_per_task)
+            waiting = [one for one in batches if not self.ledger.holds("testset", testset_inputs(study, one))]
+            rehearsed = spread_evenly(waiting, MOST_TASKS)
+            self.notes.weight = len(waiting) / max(1, len(rehearsed))
+            judge, embedder = self.chats[study.models.judge], self.embedders[study.judge_embedding]
+            for batch in waiting:
+                made = []
+                if batch in rehearsed:
+                    from dream.golden.ask import rehearse_asking  # brings ragas
+
+                    with silent():
+                        made = rehearse_asking(study, batch, self.ledger, judge, embedder)
+                else:
+                    unseen += batch.questions
+                self.ledger.record("testset", testset_inputs(study, batch), made)
+            self._note_embedding(self.notes.weight)
+            self.notes.weight = 1.0
+        golden = build(study, corpus, self.ledger, recorded_only=True)
+        return golden, len(golden.questions) + unseen
+
+    def arms(
+        self,
+        setting: Setting,
+        documents: Sequence[Document],
+        arms: Sequence[Arm],
+        questions: float,
+        exact: bool,
+        *,
+        share: float = 1.0,
+        spread: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
+        """Every arm on the questions, or on as many as MOST_PAIRS allows, spread evenly.
+
+        Args:
+            setting: with the questions that are known.
+            documents: the corpus.
+            arms: all of the study.
+            questions: how many there will be.
+            exact: take all questions.
+            share: of the arms that the run will try, likely.
+            spread: factors of that share, at the least and at the most.
+        """
+        most = len(setting.questions) if exact else max(5, MOST_PAIRS // max(1, len(arms)))
+        chosen = spread_evenly(setting.questions, most)
+        part, letters = _part(documents)
+        sampled = len(chosen) / max(1.0, questions)
+        self.sampled = min(self.sampled, sampled)
+        self.notes.weight, self.notes.spread = share / sampled if chosen else share, spread
+        with tempfile.TemporaryDirectory() as cache, silent():
+            setting = replace(setting, cache=Path(cache))
+            for arm in arms:
+                search = self._search(setting, part, letters, arm)
+                asyncio.run(self._arm(setting, arm, search, chosen))
+                self._note_embedding(self.notes.weight)
+
+    def _search(self, setting: Setting, part: list[Document], share: float, arm: Arm) -> IndexSearch:
+        method, embedder = method_of(arm), self.embedders[arm.embedding]
+        inputs = setting.index_of(method, arm.embedding)
+        if not index_is_whole(self.ledger, inputs):
+            if share < 1:
+                setting = replace(setting, documents=contents_of(part))
+                inputs = setting.index_of(method, arm.embedding)
+            self._note_embedding(self.notes.weight)
+            build_index(self.ledger, part, method.splitter(), method.split, embedder)
+            self._note_embedding(1 / share)
+        return IndexSearch(open_index(self.ledger, inputs, setting.cache), embedder, self.ledger)
+
+    async def _arm(
+        self, setting: Setting, arm: Arm, search: IndexSearch, questions: Sequence[Question]
+    ) -> None:
+        study, method = setting.study, method_of(arm)
+        metrics = [found for found in map(find_metric, study.metrics) if "judge" in found.needs]
+        places = asyncio.Semaphore(AT_ONCE)
+        async with AsyncExitStack() as opened:
+            ready = {
+                name: await opened.enter_async_context(self.embedders[name].opened(None))
+                for name in {arm.embedding, study.judge_embedding}
+            }
+            search = replace(search, embedder=ready[arm.embedding])
+            await know(search, [question.question for question in setting.questions])
+            self._note_embedding(1.0)
+            judge = Judge(
+                self.chats[study.models.judge], ready[study.judge_embedding], self.ledger, study.judgings
+            )
+
+            async def one(question: Question) -> None:
+                async with places:
+                    try:
+                        chat = self.chats[arm.llm]
+                        answer, _ = await answer_question(setting, question, method, search, chat)
+                    except Exception:  # noqa: BLE001 - a method of any author; the run tells its reason
+                        return
+                    asked = (score_answer(each, question, answer, study.k, judge) for each in metrics)
+                    await asyncio.gather(*asked)
+
+            await asyncio.gather(*map(one, questions))
+
+    def _note_embedding(self, weight: float) -> None:
+        """Add what was embedded since the last time."""
+        now: dict[str, float] = {"": self.ledger.made["embed"]}
+        now |= {f"requests {name}": one.embedding_requests for name, one in self.notes.meters.items()}
+        now |= {f"tokens {name}": one.embedding_tokens for name, one in self.notes.meters.items()}
+        grown = {name: (number - self._before.get(name, 0)) * weight for name, number in now.items()}
+        self._before = now
+        self.embedding.texts += grown.pop("")
+        for name, number in grown.items():
+            what, _, model = name.partition(" ")
+            sums = self.embedding.requests if what == "requests" else self.embedding.tokens
+            sums[model] = sums.get(model, 0.0) + number
+
+
+def _part(documents: Sequence[Document]) -> tuple[list[Document], float]:
+    """The documents that stand for all, and their share of the letters."""
+    letters = sum(len(document.text) for document in documents)
+    if letters <= MOST_LETTERS:
+        return list(documents), 1.0
+    kept = spread_evenly(documents, max(1, int(len(documents) * MOST_LETTERS / letters)))
+    return list(kept), sum(len(document.text) for document in kept) / letters
+
+
+def rehearse(
+    study: Study, ledger: Ledger, corpus: Corpus, golden: GoldenDataset | None
+) -> tuple[Rehearsal, GoldenDataset, int]:
+    """Begin a rehearsal with the golden dataset: as given, as built, or rehearsed itself."""
+    some = golden.questions[0].question if golden and golden.questions else ""
+    rehearsal = Rehearsal(study, ledger, some)
+    if golden is not None:
+        return rehearsal, golden, len(golden.questions)
+    found, questions = rehearsal.golden(corpus)
+    return rehearsal, found, questions

@@ -1,0 +1,95 @@
+"""Deleted by the page's commands the stack leaves its data and nothing else; installed again, it finds it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.sweep.shell import Ended, numbers
+
+from . import studies
+from .cluster import Cluster, wait_for
+from .conftest import Stack, wait_until_green
+from .documents import OPERATIONS, commands
+from .figures import Figures
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+
+# What every namespace has, and what happened in it.
+NOT_OURS = {"configmaps/kube-root-ca.crt", "serviceaccounts/default"}
+HAPPENED = {"events", "events.events.k8s.io"}
+
+
+def typed(marks: tuple[str, str]) -> list[str]:
+    """The page's commands for uninstalling, from one that begins with a mark to before another."""
+    page = [one.text for one in commands(OPERATIONS) if one.heading[1:] == UNINSTALL]
+    first, last = (page.index(next(text for text in page if text.startswith(mark))) for mark in marks)
+    return page[first:last]
+
+
+UNINSTALL = ("Argo CD: install, overlays, upgrade, scale, uninstall", "Uninstall")
+
+
+def left(cluster: Cluster) -> dict[str, dict[str, Any]]:
+    """Everything in the namespace, by ``resource/name``."""
+    kinds = cluster.run("kubectl", "api-resources", "--verbs=list", "--namespaced", "--output=name").split()
+    found: dict[str, dict[str, Any]] = {}
+    for kind in sorted(set(kinds) - HAPPENED):
+        listed = json.loads(cluster.kubectl("get", kind, "--output", "json"))
+        found |= {f"{kind}/{each['metadata']['name']}": each for each in listed["items"]}
+    return {name: each for name, each in found.items() if name not in NOT_OURS}
+
+
+def of_the_database(resource: dict[str, Any]) -> bool:
+    """Whether a resource belongs to PostgreSQL's Cluster, or is owned by what does."""
+    owners = {owner["kind"] for owner in resource["metadata"].get("ownerReferences", [])}
+    return resource["kind"] == "Cluster" or bool(owners & {"Cluster", "Service", "Endpoints"})
+
+
+@pytest.fixture(scope="module")
+def kept(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Ended]:
+    study = studies.send(stack.cluster, tmp_path_factory.mktemp("before"), "small")
+    ended = studies.in_cluster(stack.cluster, study)
+    assert ended.code == 0, ended.errors
+    return study, ended
+
+
+@pytest.fixture(scope="module")
+def deleted(stack: Stack, kept: tuple[str, Ended]) -> dict[str, dict[str, Any]]:
+    """What is left after the page's commands."""
+    cluster = stack.cluster
+    for command in typed(("kubectl -n argocd delete application dream", "make secrets")):
+        cluster.shell(command)
+    wait_for(lambda: not cluster.get("pods"), "the end of every Pod", seconds=300)
+    return left(cluster)
+
+
+def test_data_is_left_and_nothing_else(deleted: dict[str, dict[str, Any]]) -> None:
+    volumes = {name for name in deleted if name.startswith("persistentvolumeclaims/")}
+    assert {name.partition("/")[2] for name in volumes} == {"minio-data", "home-jupyter-0", "postgres-1"}
+    others = {name for name, each in deleted.items() if name not in volumes and not of_the_database(each)}
+    assert not others
+
+
+def test_installed_again_it_finds_the_data(
+    stack: Stack, kept: tuple[str, Ended], deleted: object, figures: Figures
+) -> None:
+    cluster = stack.cluster
+    for command in typed(("make secrets", "kubectl delete namespace dream")):
+        cluster.shell(command)
+    wait_until_green(cluster, stack.fork)
+    again = studies.in_cluster(cluster, kept[0])
+    assert again.code == 0, again.errors
+    assert numbers(again) == numbers(kept[1])
+    assert again.said["model_calls"] == 0
+    found = studies.in_pod(cluster, READ.format(run=kept[1].said["mlflow_run"]))
+    assert "FINISHED" in found
+    figures["after deletion and installation"] = "same leaderboard, 0 calls, MLflow's runs there"
+
+
+READ = """python -c "
+from mlflow import MlflowClient
+print(MlflowClient().get_run('{run}').info.status)
+" """
