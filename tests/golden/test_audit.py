@@ -171,3 +171,26 @@ def test_an_audit_at_the_shell_and_the_run_that_honours_it(tmp_path: Path) -> No
     after = dream("golden", "audit", study, "--storage", store, "--json", "--no-models", cwd=tmp_path)
     assert after.said["questions"] == 7
     assert "drop,known" in path.read_text("utf-8-sig"), "a second audit forgets no decision"
+
+    judge = ("judge", "audit", study, "--storage", store, "--rows", "12")
+    judged = dream(*judge, "--json", cwd=tmp_path)
+    assert judged.code == 2 and "first run it: dream run STUDY" in judged.errors, "other questions"
+    study.write_text(text.replace(f", exclude: {path}", ""))
+    judged = dream(*judge, "--json", cwd=tmp_path)
+    assert judged.code == 0, judged.errors
+    assert judged.said["labelled"] == 0 and judged.said["rows"] >= 8
+    sheet = store / "labels" / "small" / "rows.csv"
+    rows = list(csv.DictReader(io.StringIO(sheet.read_text("utf-8-sig"))))
+    for row in rows:
+        row["label"] = "yes" if row["reference"][:12] in row["answer"] else "no"
+    filled = tmp_path / "mine.csv"
+    with filled.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["id", "label"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    told = dream(*judge, "--labels", filled, cwd=tmp_path)
+    assert told.code == 0 and f"{len(rows)} labels read" in told.said["text"], told.errors
+    again = dream(*judge, "--json", cwd=tmp_path)
+    assert again.said["labelled"] == again.said["rows"] == len(rows)
+    assert again.said["agreement"]["rows"] >= len(rows) - 1
+    assert again.said["arms"][0]["corrected"]["low"] is not None

@@ -46,12 +46,32 @@ class Finding:
 EVIDENCE = Check(
     "evidence",
     "evidence not found",
-    "certain that the text is not there as it was given, one character in ten aside",
+    "certain that the text is not there as it was given; 42 of 42 planted ones found, none wrong",
 )
-DUPLICATE = Check("duplicate", "asks what another question asks", "")
-COPIED = Check("copied", "worded as the passage", "")
-AMBIGUOUS = Check("ambiguous", "another passage answers too", "")
-CLOSED_BOOK = Check("closed_book", "answered without the documents", "", asks=True)
+DUPLICATE = Check(
+    "duplicate",
+    "asks what another question asks",
+    "likely; 42 of 42 planted ones found, 6 of 48 flagged were not planted",
+)
+COPIED = Check(
+    "copied",
+    "worded as the passage",
+    "certain about the words, 42 of 42 planted ones found; but it is the habit of some datasets: SQuAD's "
+    "own questions have it one time in nine",
+)
+AMBIGUOUS = Check(
+    "ambiguous",
+    "another passage answers too",
+    "worth a look; 38 of 48 planted ones found, and of 30 others that it flags in SQuAD, 20 are right by a "
+    "reader",
+)
+CLOSED_BOOK = Check(
+    "closed_book",
+    "answered without the documents",
+    "as sure as your judge, and a yes or no may be guessed; proven with the offline models only, which know "
+    "28 facts by heart",
+    asks=True,
+)
 
 CHECKS = (EVIDENCE, DUPLICATE, COPIED, AMBIGUOUS, CLOSED_BOOK)
 """All checks, the cheapest first."""
