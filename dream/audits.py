@@ -160,8 +160,6 @@ def open_labelling(
 ) -> tuple[SweepResult, LabelPlan, Labelling]:
     """A finished study, the answers that a person should label, and the labels there are.
 
-    The rows are written to ``labels/<study>/rows.csv`` too, for whoever labels elsewhere.
-
     Args:
         study: from ``load_study``; it must have been run.
         storage: as given to ``run_sweep``.
@@ -173,9 +171,14 @@ def open_labelling(
     result = verbs.read_results(study, storage)
     plan = plan_labels(result, rows, study.seed)
     store = open_storage(verbs.place(storage).storage)
-    labelling = start_labelling(store, study.name, plan.rows)
-    store.put(f"labels/{study.name}/rows.csv", write_rows(plan.rows, labelling.labels))
-    return result, plan, labelling
+    return result, plan, start_labelling(store, study.name, plan.rows)
+
+
+def write_sheet(labelling: Labelling) -> str:
+    """Write the rows and their labels as a CSV, for whoever labels elsewhere; gives its address."""
+    key = f"labels/{labelling.study}/rows.csv"
+    labelling.storage.put(key, write_rows(labelling.rows, labelling.labels))
+    return f"{labelling.storage.url}/{key}"
 
 
 def load_labels(labelling: Labelling, path: str) -> int:

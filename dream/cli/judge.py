@@ -38,7 +38,7 @@ def audit(
 
     Example: dream judge audit study.yaml
     """
-    from dream.audits import load_labels, open_labelling
+    from dream.audits import load_labels, open_labelling, write_sheet
     from dream.report.judge_audit import print_judge_audit
     from dream.report.label_server import serve_labelling
     from dream.report.label_terminal import label_in_terminal
@@ -56,8 +56,11 @@ def audit(
     elif ask and sys.stdin.isatty() and labelling.next is not None:
         label_in_terminal(labelling, console, typer.getchar)
     found = audit_judge(result, plan, labelling.labels, read.seed)
+    sheet = write_sheet(labelling)
     if as_json:
-        print_json(found.to_json())
+        print_json({**found.to_json(), "sheet": sheet})
     else:
         print_judge_audit(found, console)
+        if found.labelled < found.rows:
+            console.print(f"go on by running it again, or label in a copy of {sheet}", soft_wrap=True)
     raise typer.Exit(DONE)

@@ -30,7 +30,10 @@ def label_in_terminal(labelling: Labelling, console: Console, key: Callable[[], 
     while (row := labelling.next) is not None:
         _show(row, labelling, console, whole)
         whole = False
-        pressed = key().lower()
+        try:
+            pressed = key().lower()
+        except (KeyboardInterrupt, EOFError):  # what was said is stored; what it means is shown next
+            break
         if pressed in {"y", "n"}:
             labelling.say(row.id, pressed == "y")
         elif pressed == "s":
@@ -40,7 +43,7 @@ def label_in_terminal(labelling: Labelling, console: Console, key: Callable[[], 
                 console.print(Text("nothing to take back", style="yellow"))
         elif pressed == "c":
             whole = True
-        elif pressed in {"q", "\x03", "\x04", ""}:
+        elif pressed in {"q", "\x03", "\x04"}:
             break
         else:
             console.print(Text(f"{pressed!r} is no key; {KEYS}", style="yellow"))

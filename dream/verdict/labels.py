@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dream.errors import StudyError
+from dream.golden.rows import read_csv
 from dream.records import Question, digest_of
 from dream.storage import Storage
 
@@ -95,23 +96,19 @@ def read_labels(data: bytes, name: str, rows: Iterable[LabelRow]) -> dict[str, b
     Raises:
         StudyError: a column is missing, a label is neither yes nor no, or a row is none of this study's.
     """
-    try:
-        table = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
-    except (UnicodeDecodeError, csv.Error):
-        raise StudyError("is no CSV file in UTF-8", name, "save it as CSV, UTF-8") from None
     known = {row.id for row in rows}
     found: dict[str, bool] = {}
-    for line, row in enumerate(table, start=2):
-        id, said = row.get("id"), row.get("label")
+    for row in read_csv(data, name):
+        id, said = row.values.get("id"), row.values.get("label")
         if id is None or said is None:
             raise StudyError("has no columns 'id' and 'label'", name, "start from rows.csv in labels/STUDY")
         said = said.strip().lower()
         if not said:
             continue
         if said not in YES | NO:
-            raise StudyError(f"{said!r} is no label", f"{name} line {line}", "write yes or no")
+            raise StudyError(f"{said!r} is no label", row.where, "write yes or no")
         if id not in known:
             todo = "label the rows that this command asks for: the answers may have changed"
-            raise StudyError(f"no row has the id {id!r}", f"{name} line {line}", todo)
+            raise StudyError(f"no row has the id {id!r}", row.where, todo)
         found[id] = said in YES
     return found

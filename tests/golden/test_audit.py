@@ -97,9 +97,11 @@ def test_the_csv_keeps_what_a_person_decided_and_refuses_other_words() -> None:
     assert [(row.id, row.question, row.drop) for row in decided] == [
         ("q1", "=What runs?", True), ("q2", "What waits?", False)
     ]  # fmt: skip
+    saved = edited.decode("utf-8-sig").replace(",", ";").encode()  # as some spreadsheets save it
+    assert read_decisions(saved, "audit.csv") == decided
     again = write_decisions(asked[1:], [], decided)  # q1 is out of the dataset by now
     assert [(row.id, row.drop) for row in read_decisions(again, "audit.csv")] == [("q2", False), ("q1", True)]
-    with pytest.raises(StudyError, match=r"audit.csv line 2: 'perhaps' is no decision; write keep or drop"):
+    with pytest.raises(StudyError, match=r"audit.csv:2: 'perhaps' is no decision; write keep or drop"):
         read_decisions(data.replace(b"keep,q1", b"perhaps,q1"), "audit.csv")
 
 

@@ -184,7 +184,7 @@ def test_labels_are_kept_taken_back_and_read_from_a_csv(tmp_path) -> None:  # ty
     assert read_labels(sheet, "rows.csv", [row]) == {row.id: True}
     forget_label(storage, "s", row.id)
     assert stored_labels(storage, "s") == {}
-    with pytest.raises(StudyError, match=r"rows.csv line 2: 'maybe' is no label; write yes or no"):
+    with pytest.raises(StudyError, match=r"rows.csv:2: 'maybe' is no label; write yes or no"):
         read_labels(sheet.replace(b",yes,", b",maybe,"), "rows.csv", [row])
     with pytest.raises(StudyError, match="no row has the id"):
         read_labels(sheet, "rows.csv", [])

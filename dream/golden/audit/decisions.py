@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from dream.errors import MissingObject, StudyError
 from dream.golden.audit.finding import Finding
+from dream.golden.rows import read_csv
 from dream.records import Question
 from dream.storage import open_storage
 from dream.study import Study
@@ -82,18 +83,15 @@ def read_decisions(data: bytes, name: str) -> list[Decision]:
     Raises:
         StudyError: it is no such file, or a decision is neither keep nor drop.
     """
-    try:
-        rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
-    except (UnicodeDecodeError, csv.Error):
-        raise StudyError("is no CSV file in UTF-8", name, "save it as CSV, UTF-8") from None
     made = []
-    for number, row in enumerate(rows, start=2):
-        if row.get("id") is None or row.get("decision") is None:
+    for row in read_csv(data, name):
+        id, said = row.values.get("id"), row.values.get("decision")
+        if id is None or said is None:
             raise StudyError("has no columns 'decision' and 'id'", name, "give what dream golden audit wrote")
-        said = str(row["decision"]).strip().lower()
+        said = said.strip().lower()
         if said not in {KEEP, DROP, ""}:
-            raise StudyError(f"{said!r} is no decision", f"{name} line {number}", f"write {KEEP} or {DROP}")
-        made.append(Decision(_plain(row["id"]), _plain(row.get("question") or ""), said == DROP))
+            raise StudyError(f"{said!r} is no decision", row.where, f"write {KEEP} or {DROP}")
+        made.append(Decision(_plain(id), _plain(row.values.get("question") or ""), said == DROP))
     return made
 
 
