@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few repeats")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
-    repeats = 500 if given.quick else 4000
+    repeats = 500 if given.quick else 2000
     made = [
         simulate(questions, rows, judge, repeats)
         for judge in JUDGES

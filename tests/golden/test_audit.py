@@ -23,6 +23,7 @@ from dream.golden.shelf import Shelf
 from dream.models.hashing import embed_by_hashing
 from dream.records import Document, Question, Span
 from dream.study_file import load_study
+from dream.verbs import run_sweep
 from dream.verdict.golden_audit import Estimate
 from tests.sweep.shell import OFFLINE, SEARCH, dream, small_study
 
@@ -146,19 +147,24 @@ def test_an_audit_at_the_shell_and_the_run_that_honours_it(tmp_path: Path) -> No
     study = faulty_study(tmp_path)
     store = tmp_path / "store"
 
-    ran = dream("run", study, "--storage", store, "--json", "--quiet", cwd=tmp_path)
-    assert ran.code == 0, ran.errors
-    ended = dream("golden", "audit", study, "--storage", store, "--json", cwd=tmp_path)
+    read = load_study(study)
+    run_sweep(read, storage=str(store))
+    shown: list[str] = []
+    audit = audit_golden(read, str(store), agree=lambda estimate: bool(shown.append(str(estimate)) or True))
 
-    assert ended.code == 0, ended.errors
-    assert "asking the models takes at most 16 model calls, free of charge" in ended.errors
-    found = {(one["question"], one["check"]) for one in ended.said["findings"]}
+    assert shown == ["at most 16 model calls, free of charge"]
+    found = {(one.question, one.check) for one in audit.findings}
     assert found == {("known", "closed_book"), ("lost", "evidence")}
-    assert ended.said["without_documents"]["good"]["right"] == 1
-    verdicts = ended.said["verdict"]
-    assert (verdicts["with_flagged"]["questions"], verdicts["without_flagged"]["questions"]) == (8, 6)
-    again = dream("golden", "audit", study, "--storage", store, "--json", cwd=tmp_path)
-    assert again.said["model_calls"] == 0 and again.said["findings"] == ended.said["findings"]
+    assert audit.calls == 16 and audit.without_documents()["good"]["right"] == 1
+    assert audit.with_flagged and audit.without_flagged
+    assert (audit.with_flagged.questions, audit.without_flagged.questions) == (8, 6)
+    again = audit_golden(read, str(store))
+    assert again.calls == 0 and again.findings == audit.findings
+    ended = dream("golden", "audit", study, "--storage", store, "--no-models", cwd=tmp_path)
+    assert ended.code == 0, ended.errors
+    assert "closed_book  not run: answered without the documents" in ended.said["text"]
+    assert "verdict without the flagged: " in ended.said["text"]
+    audit_golden(read, str(store))
 
     path = store / "golden" / "small" / "audit.csv"
     assert path.read_text("utf-8-sig").splitlines()[1].startswith("keep,known,closed_book,")
