@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from benchmarks.golden_audit import build, figures, quickstart
 from dream.audits import audit_golden
+from dream.cluster.connect import connect
 from dream.errors import StudyError
 from dream.golden.audit.ambiguous import find_alternatives
 from dream.golden.audit.copied import copied_share, find_copied
@@ -141,9 +143,18 @@ def test_the_free_checks_ask_no_model_and_say_what_the_others_would_cost(tmp_pat
     assert {(one.question, one.check) for one in audit.findings} == {("lost", "evidence")}
 
 
+@pytest.fixture
+def local_ray() -> Iterator[None]:
+    connect()
+    yield
+    import ray
+
+    ray.shutdown()
+
+
 @pytest.mark.servers
 @pytest.mark.timeout(600)
-def test_an_audit_at_the_shell_and_the_run_that_honours_it(tmp_path: Path) -> None:
+def test_an_audit_at_the_shell_and_the_run_that_honours_it(local_ray: None, tmp_path: Path) -> None:
     study = faulty_study(tmp_path)
     store = tmp_path / "store"
 
