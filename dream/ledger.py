@@ -25,10 +25,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
-from dream.claims import claims_beside
-from dream.errors import CorruptObject, MissingObject
+from dream.claims import agreement_for, claims_beside
+from dream.errors import CorruptObject, MissingObject, StorageError
 from dream.records import digest_of
 from dream.storage import Storage
 
@@ -39,6 +41,9 @@ STAGES = (
 )  # fmt: skip
 
 _NOTHING = object()
+
+_UNWRITABLE = "the storage cannot be written"  # claimed by each process whose last write failed
+_PROOF = "ledger/.proof"
 
 
 class Ledger:
@@ -59,7 +64,8 @@ class Ledger:
     def remember(self, stage: str, inputs: Any, compute: Callable[[], Any], *, count: int = 1) -> Any:
         """What ``compute`` gives for these inputs, computed once.
 
-        While another process of this machine computes the same, this call waits for its record.
+        While another process of this machine, or of the Ray cluster, computes the same, this call waits
+        for its record.
 
         Args:
             stage: one of STAGES.
@@ -71,20 +77,28 @@ class Ledger:
             StorageError: the storage cannot be reached, or is full; nothing recorded is lost.
         """
         key = key_of(stage, inputs)
-        waits = _waits()
         while (value := self._find(key)) is _NOTHING:
-            if self._claims.take(key):
-                try:
-                    # Whoever held the claim may have finished between the look and the claim.
-                    if (value := self._find(key)) is not _NOTHING:
-                        break
+            if not self._claims.take(key):
+                for wait in self._waits_for(key):
+                    time.sleep(wait)
+                continue
+            elsewhere: Future[None] | None = None
+            try:
+                agreed = agreement_for(self._claims, self.storage.url)
+                if agreed and not agreed.ask(key).result():
+                    elsewhere = agreed.freed(key)
+                # Whoever held the claim may have finished between the look and the claim.
+                elif (value := self._find(key)) is _NOTHING:
+                    self._prove_writable()
                     value = compute()
                     self._write(key, value)
-                finally:
-                    self._claims.give_back(key)
-                self.made[stage] += count
-                return value
-            time.sleep(next(waits))
+                    self.made[stage] += count
+                    return value
+                else:
+                    break
+            finally:
+                self._give_back(key)
+            elsewhere.result()
         self.reused[stage] += count
         return value
 
@@ -103,53 +117,65 @@ class Ledger:
         """
         keys = [key_of(stage, each) for each in inputs]
         values: dict[int, Any] = {}
-        waits = _waits()
         while True:
             for place, key in enumerate(keys):
                 if place not in values and (value := self._find(key)) is not _NOTHING:
                     values[place] = value
                     self.reused[stage] += 1
-            taken = [
-                place for place, key in enumerate(keys) if place not in values and self._claims.take(key)
-            ]
-            try:
-                # Whoever held a claim may have finished between the look and the claim.
-                mine = []
-                for place in taken:
-                    if (value := self._find(keys[place])) is _NOTHING:
-                        mine.append(place)
+            wanted = [key for place, key in enumerate(keys) if place not in values]
+            with self._claimed(wanted) as (mine, here, elsewhere):
+                missing = []
+                for place, key in enumerate(keys):
+                    # Whoever held a claim may have finished between the look and the claim.
+                    if place in values or key not in mine:
+                        continue
+                    if (value := self._find(key)) is _NOTHING:
+                        mine = mine - {key}  # one that is asked for twice is computed once
+                        missing.append(place)
                     else:
                         values[place] = value
                         self.reused[stage] += 1
-                for place, value in zip(mine, compute(mine) if mine else (), strict=True):
+                if missing:
+                    self._prove_writable()
+                for place, value in zip(missing, compute(missing) if missing else (), strict=True):
                     self._write(keys[place], value)
                     values[place] = value
                     self.made[stage] += 1
-            finally:
-                for place in taken:
-                    self._claims.give_back(keys[place])
             if len(values) == len(keys):
                 return [values[place] for place in range(len(keys))]
-            time.sleep(next(waits))
+            for key in here:
+                for wait in self._waits_for(key):
+                    time.sleep(wait)
+            for freed in elsewhere:
+                freed.result()
 
     async def remember_call(
         self, stage: str, inputs: Any, compute: Callable[[], Awaitable[Any]], *, count: int = 1
     ) -> Any:
         """The same for work that is awaited, such as a model call; recorded when its answer arrives."""
         key = key_of(stage, inputs)
-        waits = _waits()
         while (value := await asyncio.to_thread(self._find, key)) is _NOTHING:
-            if self._claims.take(key):
-                try:
-                    if (value := await asyncio.to_thread(self._find, key)) is not _NOTHING:
-                        break
+            if not self._claims.take(key):
+                for wait in self._waits_for(key):
+                    await asyncio.sleep(wait)
+                continue
+            elsewhere: Future[None] | None = None
+            try:
+                agreed = agreement_for(self._claims, self.storage.url)
+                if agreed and not await asyncio.wrap_future(agreed.ask(key)):
+                    elsewhere = agreed.freed(key)
+                elif (value := await asyncio.to_thread(self._find, key)) is _NOTHING:
+                    if not self._claims.free(_UNWRITABLE):
+                        await asyncio.to_thread(self._prove_writable)
                     value = await compute()
                     await asyncio.to_thread(self._write, key, value)
-                finally:
-                    self._claims.give_back(key)
-                self.made[stage] += count
-                return value
-            await asyncio.sleep(next(waits))
+                    self.made[stage] += count
+                    return value
+                else:
+                    break
+            finally:
+                self._give_back(key)
+            await asyncio.wrap_future(elsewhere)
         self.reused[stage] += count
         return value
 
@@ -166,6 +192,35 @@ class Ledger:
         """Whether there is a record, without reading it."""
         return self.storage.exists(key_of(stage, inputs))
 
+    @contextmanager
+    def _claimed(self, keys: Sequence[str]) -> Iterator[tuple[set[str], list[str], list[Future[None]]]]:
+        """Claim what can be had now: what is ours, what is claimed on this machine, waits for the others."""
+        taken: list[str] = []
+        try:
+            taken += [key for key in dict.fromkeys(keys) if self._claims.take(key)]
+            here = [key for key in keys if key not in taken]
+            mine, elsewhere = set(taken), []
+            if taken and (agreed := agreement_for(self._claims, self.storage.url)):
+                answers = dict(zip(taken, agreed.ask_all(taken), strict=True))
+                mine = {key for key in taken if answers[key]}
+                elsewhere = [agreed.freed(key) for key in taken if not answers[key]]
+            yield mine, here, elsewhere
+        finally:
+            for key in taken:
+                self._give_back(key)
+
+    def _waits_for(self, key: str) -> Iterator[float]:
+        """Seconds between looks whether the key is still claimed here: soon at first, then less often."""
+        wait = 0.005
+        while not self._claims.free(key):
+            yield wait
+            wait = min(wait * 1.5, 0.1)
+
+    def _give_back(self, key: str) -> None:
+        self._claims.give_back(key)
+        if agreed := agreement_for(self._claims, self.storage.url):
+            agreed.given_back(key)
+
     def _find(self, key: str) -> Any:
         try:
             framed = self.storage.get(key)
@@ -181,7 +236,20 @@ class Ledger:
             return _NOTHING
 
     def _write(self, key: str, value: Any) -> None:
-        self.storage.put(key, _frame(value))
+        try:
+            self.storage.put(key, _frame(value))
+        except StorageError:
+            # From now on everyone on this machine proves that he can write before he pays.
+            self._claims.take(_UNWRITABLE)
+            raise
+
+    def _prove_writable(self) -> None:
+        """Where a write has failed on this machine, write something first: what is paid for must be kept."""
+        if self._claims.free(_UNWRITABLE):
+            return
+        self.storage.put(_PROOF, bytes(64 * 1024))
+        self.storage.delete(_PROOF)
+        self._claims.give_back(_UNWRITABLE)
 
 
 def key_of(stage: str, inputs: Any) -> str:
@@ -197,14 +265,6 @@ def key_of(stage: str, inputs: Any) -> str:
         raise ValueError(f"{stage!r} is not a stage of the ledger; stages are {', '.join(STAGES)}")
     digest = digest_of([stage, inputs])
     return f"ledger/{stage}/{digest[:2]}/{digest}"
-
-
-def _waits() -> Iterator[float]:
-    """Seconds between looks at work that somebody else does: soon at first, then ever less often."""
-    wait = 0.005
-    while True:
-        yield wait
-        wait = min(wait * 1.5, 0.25)
 
 
 def _frame(value: Any) -> bytes:

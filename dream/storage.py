@@ -16,18 +16,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dream.errors import CorruptObject, MissingObject, StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+Answer = TypeVar("Answer")
+
+
+class AwayError(StorageError):
+    """The server of a bucket cannot be reached, or fails; it may come back."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +71,19 @@ class Storage(Protocol):
         """SHA-256 of what is stored, found without transferring it where that is possible."""
 
 
-def open_storage(url: str | Path) -> Storage:
+# Seconds for which a bucket that has answered before is waited for when its server is away.
+PATIENCE = 90.0
+
+
+def open_storage(url: str | Path, *, proven: bool = False) -> Storage:
     """The folder at a path, or the bucket and prefix at ``s3://bucket/prefix``.
 
     S3 credentials, region and ``AWS_ENDPOINT_URL`` are taken from the environment, as boto3 does; they
     are never part of the address.
+
+    Args:
+        url: the address.
+        proven: it has answered before, in another process: if its server is away it is waited for.
 
     Raises:
         StorageError: the address is of another kind.
@@ -76,7 +93,7 @@ def open_storage(url: str | Path) -> Storage:
         bucket, _, prefix = text.removeprefix("s3://").partition("/")
         if not bucket:
             raise StorageError("no bucket in the address", text, "write s3://bucket/prefix")
-        return Bucket(bucket, prefix.strip("/"))
+        return Bucket(bucket, prefix.strip("/"), proven)
     if "://" in text:
         raise StorageError("this kind of address is not known", text, "give a folder or s3://bucket/prefix")
     return Folder(Path(text).expanduser())
@@ -179,10 +196,15 @@ class Folder:
 
 
 class Bucket:
-    """Objects in an S3 bucket below a prefix, on any S3 server, by path-style addresses."""
+    """Objects in an S3 bucket below a prefix, on any S3 server, by path-style addresses.
 
-    def __init__(self, bucket: str, prefix: str = "") -> None:
+    A server that has answered once, and then does not, is being restarted or moved: it is waited for, so
+    that what was paid for in the meantime is not lost. One that never answered is told of at once.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "", proven: bool = False) -> None:
         self.bucket, self.prefix = bucket, f"{prefix}/" if prefix else ""
+        self._proven = proven
         self.url = f"s3://{bucket}/{prefix}".rstrip("/")
 
     @cached_property
@@ -204,11 +226,26 @@ class Bucket:
         # A session of its own: boto3's shared one keeps the first credentials that it saw.
         return boto3.Session().client("s3", config=config)
 
+    def _patiently(self, key: str, ask: Callable[[], Answer]) -> Answer:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with _in_one_sentence(f"s3://{self.bucket}/{self.prefix}{key}"):
+                    answer = ask()
+            except MissingObject:
+                self._proven = True
+                raise
+            except AwayError:
+                if not self._proven or time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0.2, 1.0))
+            else:
+                self._proven = True
+                return answer
+
     def _call(self, verb: str, key: str, **arguments: Any) -> Any:
-        with _in_one_sentence(f"s3://{self.bucket}/{self.prefix}{key}"):
-            return getattr(self.client, verb)(
-                Bucket=self.bucket, Key=self.prefix + _checked(key), **arguments
-            )
+        named = {"Bucket": self.bucket, "Key": self.prefix + _checked(key), **arguments}
+        return self._patiently(key, lambda: getattr(self.client, verb)(**named))
 
     def put(self, key: str, data: bytes) -> str:
         """Write by one request, which S3 makes atomic; the hash travels as metadata."""
@@ -218,11 +255,13 @@ class Bucket:
 
     def get(self, key: str, digest: str | None = None) -> bytes:
         """Read; without a digest, the one that was stored with the object is verified."""
-        where = f"s3://{self.bucket}/{self.prefix}{key}"
-        answer = self._call("get_object", key)
-        with _in_one_sentence(where):  # the connection may break off while the body arrives
-            data: bytes = answer["Body"].read()
-        return _verified(data, digest or answer["Metadata"].get("sha256"), where)
+
+        def ask() -> tuple[bytes, str | None]:
+            answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + _checked(key))
+            return answer["Body"].read(), answer["Metadata"].get("sha256")  # it may break off in the body
+
+        data, stored = self._patiently(key, ask)
+        return _verified(data, digest or stored, f"s3://{self.bucket}/{self.prefix}{key}")
 
     def exists(self, key: str) -> bool:
         """Ask for the object's head."""
@@ -263,19 +302,21 @@ class Bucket:
         return stored or hashlib.sha256(self.get(key)).hexdigest()
 
     def __reduce__(self) -> tuple[Any, ...]:  # Ray sends storages between processes; a client cannot travel
-        return (Bucket, (self.bucket, self.prefix.rstrip("/")))
+        return (Bucket, (self.bucket, self.prefix.rstrip("/"), self._proven))
 
 
 @contextmanager
 def _in_one_sentence(where: str) -> Iterator[None]:
     """Tell what boto3 raises, from making its client to the last byte of a body, as a StorageError."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 
     todo = "check AWS_ENDPOINT_URL (http://HOST:PORT), AWS_REGION and the AWS_* credentials"
     try:
         yield
     except ClientError as error:
         raise _told(error, where) from None
+    except (HTTPClientError, IncompleteReadError) as error:
+        raise AwayError(" ".join(str(error).split()).rstrip("."), where, todo) from None
     except (BotoCoreError, ValueError) as error:  # the latter for an endpoint that is no address
         # botocore's texts name the endpoint and what is missing, never a secret
         said = " ".join(str(error).split()).rstrip(".")
@@ -291,4 +332,9 @@ def _told(error: Any, where: str) -> StorageError:
         return StorageError("the bucket does not exist", where, "create it or mend the name")
     if code in {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
         return StorageError(f"the S3 server refused access ({code})", where, "check the AWS_* credentials")
-    return StorageError(f"the S3 server answered {code or error}", where, "look at the server's log")
+    kind = (
+        AwayError
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+        else StorageError
+    )
+    return kind(f"the S3 server answered {code or error}", where, "look at the server's log")

@@ -118,7 +118,8 @@ def _connected(setting: Setting) -> Connection:
 def _start(study: Study, setting: Setting, ledger: Ledger, counts: dict[str, float]) -> Any:
     import ray
 
-    tally: Any = ray.remote(num_cpus=0)(Tally).remote()
+    # its machine may be lost; then the counts so far are, and nothing else
+    tally: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Tally).remote()
     tally.add.remote(counts)
     llms = [study.models.llms[name] for name in {study.models.judge, *study.search.llm}]
     start_actors(bounds_of(study, setting.storage), map(provider_of, llms))

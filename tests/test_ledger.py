@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from dream.errors import MissingObject
+from dream.errors import MissingObject, StorageError
 from dream.ledger import STAGES, Ledger, key_of
 from dream.storage import Folder, open_storage
 
@@ -345,6 +345,44 @@ def test_a_claim_ends_with_its_process_by_kill_9_too(ledger):
     started = time.monotonic()
     assert ledger.remember("embed", "a", lambda: "mine") == "mine"
     assert time.monotonic() - started < 2
+
+
+class Full(Folder):
+    """A folder on a disk that is full until somebody frees some of it."""
+
+    full = True
+
+    def put(self, key: str, data: bytes) -> str:
+        if self.full:
+            raise StorageError("cannot write: No space left on device", key, "free space")
+        return super().put(key, data)
+
+
+def test_after_a_write_that_failed_nobody_pays_before_it_is_proven_that_writing_works(tmp_path):
+    storage = Full(tmp_path)
+    paid: list[str] = []
+
+    def ask(ledger: Ledger, name: str):
+        async def call():
+            paid.append(name)
+            return name
+
+        return asyncio.run(ledger.remember_call("judge", name, call))
+
+    with pytest.raises(StorageError, match="No space left"):
+        ask(Ledger(storage), "first")
+    for again in (
+        lambda: ask(Ledger(storage), "a"),
+        lambda: Ledger(storage).remember("embed", "b", lambda: paid.append("b")),
+        lambda: Ledger(storage).remember_many("embed", ["c"], lambda places: [paid.append("c")]),
+    ):
+        with pytest.raises(StorageError, match="No space left"):
+            again()
+    assert paid == ["first"]
+    storage.full = False
+    assert ask(Ledger(storage), "first") == "first" and ask(Ledger(storage), "second") == "second"
+    assert paid == ["first", "first", "second"]
+    assert not storage.exists("ledger/.proof")
 
 
 def test_records_of_a_ledger_are_plain_files_that_are_whole(ledger):

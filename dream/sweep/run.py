@@ -52,8 +52,10 @@ def run_trials(
 
     An arm that fails has a result with the reason; the others are not touched by it.
 
+    A storage that cannot be written any more ends the trials under way with that reason; what was
+    recorded is kept.
+
     Raises:
-        StorageError: the ledger cannot be written any more; what was recorded is kept.
         KeyboardInterrupt: the user stopped the run; what was finished is in the ledger.
     """
     results: dict[str, ArmResult] = {}
@@ -68,9 +70,16 @@ def run_trials(
         with watched(tally, watcher, "sweep", len(ready) * len(setting.questions), "questions"):
             errors = _tune(setting, ready, tally)
         for arm in ready:
-            found = recorded(setting, arm, ledger) if arm.id not in errors else None
-            results[arm.id] = found or ArmResult(arm, error=errors.get(arm.id, "the trial was lost"))
+            results[arm.id] = _outcome(setting, arm, ledger, errors.get(arm.id, ""))
     return results
+
+
+def _outcome(setting: Setting, arm: Arm, ledger: Ledger, error: str) -> ArmResult:
+    try:
+        found = None if error else recorded(setting, arm, ledger)
+    except StorageError as lost:
+        error = str(lost)
+    return found if not error and found else ArmResult(arm, error=error or "the trial was lost")
 
 
 def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
@@ -106,8 +115,6 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
         if outcome.error is not None:
             told.add(arm.id)
             reasons[arm.id] = str(outcome.error).strip().splitlines()[-1]
-        elif metrics.get("storage_lost"):
-            raise StorageError(str(metrics["broken"]))
         elif "questions" in metrics:
             told.add(arm.id)
             if metrics.get("broken"):
@@ -137,8 +144,7 @@ def _trial(config: dict[str, Any], setting: Setting, tally: Any) -> None:
         result = asyncio.run(run_arm(setting, arm, ledger, bounds, tell))
         ledger.record("trial", inputs, {**to_json(result), "arm": None})
     except DreamError as broken:
-        lost = isinstance(broken, StorageError)
-        tune.report({"questions": 0, "broken": str(broken), "storage_lost": lost})
+        tune.report({"questions": 0, "broken": str(broken)})
         return
     finally:
         with contextlib.suppress(Exception):

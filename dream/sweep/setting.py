@@ -55,7 +55,7 @@ class Setting:
         """The ledger, and the user's modules and cells loaded, in this process."""
         load_modules(self.modules)
         load_notebook(self.notebook)
-        return Ledger(open_storage(self.storage))
+        return Ledger(open_storage(self.storage, proven=True))
 
     @property
     def tune_storage(self) -> str:

@@ -72,15 +72,27 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def s3_server(settings: Mapping[str, str] | None = None) -> Iterator[S3Server]:
-    """Start an S3 server with credentials of its own; MinIO may be given more settings."""
+def s3_server(
+    settings: Mapping[str, str] | None = None, data: Path | None = None, before: S3Server | None = None
+) -> Iterator[S3Server]:
+    """Start an S3 server with credentials of its own.
+
+    Args:
+        settings: more for MinIO.
+        data: where MinIO keeps its objects; by default a folder that ends with the server.
+        before: a server that has ended: this one takes its address and credentials.
+    """
     minio = minio_program()
     access_key, secret_key, port = "test" + uuid.uuid4().hex[:12], new_secret(), free_port()
+    if before:
+        access_key, secret_key = before.access_key, before.secret_key
+        port = int(before.endpoint.rpartition(":")[2])
     endpoint = f"http://127.0.0.1:{port}"
     with own_folder("s3") as folder:
         if minio:
-            (folder / "data").mkdir()
-            command = [minio, "server", str(folder / "data"), "--quiet", "--address", f"127.0.0.1:{port}"]
+            kept = data or folder / "data"
+            kept.mkdir(exist_ok=True)
+            command = [minio, "server", str(kept), "--quiet", "--address", f"127.0.0.1:{port}"]
             environment = {
                 "MINIO_ROOT_USER": access_key,
                 "MINIO_ROOT_PASSWORD": secret_key,

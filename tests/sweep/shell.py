@@ -93,11 +93,15 @@ def dream(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -
     ended = subprocess.run(
         dream_command(*words), cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=400
     )
+    return read_end(ended.returncode, ended.stdout, ended.stderr)
+
+
+def read_end(code: int, stdout: str, stderr: str) -> Ended:
     try:
-        said = json.loads(ended.stdout)
+        said = json.loads(stdout)
     except ValueError:
-        said = {"text": ended.stdout}
-    return Ended(ended.returncode, said, ended.stderr)
+        said = {"text": stdout}
+    return Ended(code, said, stderr)
 
 
 def run(study: Path, storage: str | Path, env: Mapping[str, str] | None = None) -> Ended:
@@ -111,12 +115,14 @@ def numbers(ended: Ended) -> dict[str, Any]:
 
 
 @contextmanager
-def started(study: Path, storage: Path) -> Iterator[subprocess.Popen[str]]:
+def started(
+    study: Path, storage: str | Path, *more: str, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A run under way, in a process group of its own as at a terminal."""
     process = subprocess.Popen(
-        dream_command("run", study, "--storage", storage),
+        dream_command("run", study, "--storage", storage, *more),
         cwd=study.parent,
-        env=environment(),
+        env=environment(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

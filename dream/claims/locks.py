@@ -28,8 +28,8 @@ class Claims:
     >>> claims.take("a"), claims.take("a"), claims.take("b")
     (True, False, True)
     >>> claims.give_back("a")
-    >>> claims.take("a")
-    True
+    >>> claims.free("a"), claims.free("b"), claims.take("a")
+    (True, False, True)
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,11 +42,7 @@ class Claims:
     def take(self, key: str) -> bool:
         """Claim the key unless somebody, here or in another process, holds it; never waits."""
         with self._guard:
-            if key in self._held:
-                return False
-            try:
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(key))
-            except (BlockingIOError, PermissionError):
+            if key in self._held or not self._lock(key):
                 return False
             self._held.add(key)
             return True
@@ -55,7 +51,20 @@ class Claims:
         """End the claim."""
         with self._guard:
             self._held.discard(key)
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _offset(key))
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number_of(key))
+
+    def free(self, key: str) -> bool:
+        """Whether nobody holds the key at this moment."""
+        with self._guard:
+            if key in self._held or not self._lock(key):
+                return False
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number_of(key))
+            return True
+
+    def held(self) -> list[str]:
+        """What this process holds."""
+        with self._guard:
+            return list(self._held)
 
     @contextmanager
     def hold(self, key: str) -> Iterator[None]:
@@ -66,6 +75,13 @@ class Claims:
             yield
         finally:
             self.give_back(key)
+
+    def _lock(self, key: str) -> bool:
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number_of(key))
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
 
 
 def claims_beside(storage: Storage) -> Claims:
@@ -83,6 +99,9 @@ def _claims_in(path: Path, process: int) -> Claims:
     return Claims(path)
 
 
-def _offset(key: str) -> int:
-    # 62 bits: two of a million keys collide with a chance of 1e-7, and would then only wait for each other.
+def number_of(key: str) -> int:
+    """The key as a number of 62 bits, which is a place in the file and a short name among machines.
+
+    Two of a million keys collide with a chance of 1e-7, and would then only wait for each other.
+    """
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 2

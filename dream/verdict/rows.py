@@ -1,0 +1,89 @@
+"""A study's results as one Parquet table: a row for each arm, question and metric."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from dream.storage import Storage
+from dream.verdict.result import SweepResult
+
+TEXTS = (
+    "study", "arm", "name", "method", "llm", "embedding", "knobs", "question", "kind", "asked", "reference",
+    "answer", "metric", "reason", "error",
+)  # fmt: skip
+NUMBERS = ("value", "dollars", "seconds")
+COUNTS = ("input_tokens", "output_tokens")
+FLAGS = ("applicable", "missing", "offline")
+
+
+def rows_of(result: SweepResult) -> Iterator[dict[str, Any]]:
+    """One row for each arm, question and metric; an arm that failed as a whole has none.
+
+    ``question`` is its id and ``asked`` its text; ``value`` is empty where there is no score, ``reason``
+    says why; what an answer took stands in each of its metrics' rows.
+    """
+    questions = {question.id: question for question in result.questions}
+    for arm in result.arms:
+        about = {
+            "study": result.study,
+            "arm": arm.arm.id,
+            "name": arm.arm.name,
+            "method": arm.arm.method,
+            "llm": arm.arm.llm,
+            "embedding": arm.arm.embedding,
+            "knobs": json.dumps(dict(arm.arm.knobs), sort_keys=True),
+            "offline": arm.offline,
+        }
+        for row in arm.rows:
+            question, answer = questions[row.question], row.answer
+            asked = {
+                "question": row.question,
+                "kind": question.kind,
+                "asked": question.question,
+                "reference": question.reference,
+                "answer": answer.text if answer else None,
+                "input_tokens": answer.input_tokens if answer else None,
+                "output_tokens": answer.output_tokens if answer else None,
+                "dollars": answer.dollars if answer else None,
+                "seconds": answer.seconds if answer else None,
+                "error": row.error,
+            }
+            for score in row.scores:
+                yield {
+                    **about,
+                    **asked,
+                    "metric": score.metric,
+                    "value": score.value,
+                    "reason": score.reason,
+                    "applicable": score.applicable,
+                    "missing": score.missing,
+                }
+
+
+def results_key(study: str) -> str:
+    """Where the results of a study are stored.
+
+    >>> results_key("quickstart")
+    'results/quickstart/results.parquet'
+    """
+    return f"results/{study}/results.parquet"
+
+
+def write_results(storage: Storage, result: SweepResult) -> str:
+    """Store the table, and give its key; ``pandas.read_parquet`` and Ray Data read it as it is.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    kinds = {TEXTS: pa.string(), NUMBERS: pa.float64(), COUNTS: pa.int64(), FLAGS: pa.bool_()}
+    schema = pa.schema([(name, kind) for names, kind in kinds.items() for name in names])
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.Table.from_pylist(list(rows_of(result)), schema=schema), sink, compression="zstd")
+    key = results_key(result.study)
+    storage.put(key, sink.getvalue().to_pybytes())
+    return key
