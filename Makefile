@@ -38,13 +38,16 @@ mlflow: $(VENV)/.run  ## The MLflow pages of what ran here, on http://127.0.0.1:
 test: $(VENV)/.dev  ## The tests, those with real servers included
 	$(BIN)/python -m pytest
 
-test-unit: $(VENV)/.dev  ## The fast tests only
+test-unit test-faults: $(VENV)/.dev  ## The fast tests only
 	$(BIN)/python -m pytest -m "not servers and not faults and not cluster and not notebooks" \
 		--ignore=tests/manifests
 
 benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks/: does it run at all?
 	@for name in floor growth judging straightforward warm_arm; do \
 		$(BIN)/python -m benchmarks.$$name --quick --json; done
+
+test-faults: $(VENV)/.dev  ## Parts of a running study are killed, one after another: the leaderboard stays (8 min)
+	$(BIN)/python -m pytest -m faults tests/faults
 
 test-cluster: $(VENV)/.dev  ## The platform on a running cluster: KUBECONFIG's, else ../shared/cluster, as root
 	$(BIN)/python -m pytest -m cluster tests/cluster/live

@@ -44,6 +44,7 @@ from dream.sweeping import (
 )
 from dream.tracking.experiment import Tracked, log_result
 from dream.verdict.result import SweepResult
+from dream.verdict.rows import write_results
 
 DEFAULT_STORAGE = ".dream"
 
@@ -268,7 +269,7 @@ def read_results(study: Study, storage: str | None = None) -> SweepResult:
 
 
 def publish(result: SweepResult, storage: str | None = None, tracking_uri: str | None = None) -> Published:
-    """Write the result's page and bring MLflow up to date.
+    """Write the result's page and table, and bring MLflow up to date.
 
     Args:
         result: from ``run_sweep``.
@@ -279,6 +280,7 @@ def publish(result: SweepResult, storage: str | None = None, tracking_uri: str |
         DreamError: MLflow cannot be reached; the page is written all the same.
     """
     page = write_page(result, storage)
+    write_table(result, storage)
     return Published(page, track(result, page, storage, tracking_uri))
 
 
@@ -289,6 +291,18 @@ def write_page(result: SweepResult, storage: str | None = None) -> Path:
         DreamError: it cannot be written there.
     """
     return write_report(result, place(storage).report(result.study))
+
+
+def write_table(result: SweepResult, storage: str | None = None) -> str:
+    """Write ``results/<study>/results.parquet`` to the storage, and give its address.
+
+    It has a row for each arm, question and metric: ``pandas.read_parquet`` reads it, and Ray Data does.
+
+    Raises:
+        StorageError: it cannot be written there.
+    """
+    where = open_storage(place(storage).storage)
+    return f"{where.url}/{write_results(where, result)}"
 
 
 def track(

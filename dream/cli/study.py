@@ -69,9 +69,9 @@ def report(study: StudyFile, storage: Storage = None, as_json: AsJson = False) -
 
 
 def _publish(result: SweepResult, storage: str | None, as_json: bool) -> int:
-    """Leaderboard and page, then MLflow, in words or as JSON; gives the exit code.
+    """Leaderboard, page and table, then MLflow, in words or as JSON; gives the exit code.
 
-    What MLflow cannot take is all the more worth seeing here.
+    What the disk, the bucket or MLflow cannot take is all the more worth seeing here.
     """
     from dream import verbs
     from dream.report.summary import has_failures, summary_of
@@ -79,12 +79,19 @@ def _publish(result: SweepResult, storage: str | None, as_json: bool) -> int:
 
     if not as_json:
         _print_result(result)
-    page = verbs.write_page(result, storage)
-    if not as_json:
-        typer.echo(f"report    {page}")
-    tracked, failure = None, ""
+    page = table = tracked = None
+    unwritten = failure = ""
     try:
-        tracked = verbs.track(result, page, storage)
+        page = verbs.write_page(result, storage)
+        table = verbs.write_table(result, storage)
+    except (DreamError, OSError) as error:
+        unwritten = str(error)
+    if not as_json and page:
+        typer.echo(f"report    {page}")
+    if not as_json and table:
+        typer.echo(f"results   {table}")
+    try:
+        tracked = verbs.track(result, page, storage) if page else None
     except (DreamError, OSError) as error:
         failure = str(error)
     if as_json:
@@ -93,16 +100,17 @@ def _publish(result: SweepResult, storage: str | None, as_json: bool) -> int:
             "mlflow_link": tracked.compare_link if tracked else None,
             "mlflow_error": failure or None,
         }
-        print_json({**summary_of(result), **mlflow, "report": str(page)})
+        files = {"report": str(page) if page else None, "results": table}
+        print_json({**summary_of(result), **mlflow, **files})
     elif tracked:
         typer.echo(f"mlflow    {tracked.compare_link}")
         if tracked.command:
             typer.echo(f"          shown by: {tracked.command}")
     if not as_json:
         print_verdict(result.verdict(), Console(highlight=False), arms=False)
-    if failure:
-        typer.echo(f"error: {failure}", err=True)
-    return FAILURES if failure or has_failures(result) else DONE
+    for what in filter(None, (unwritten, failure)):
+        typer.echo(f"error: {what}", err=True)
+    return FAILURES if unwritten or failure or has_failures(result) else DONE
 
 
 def _print_result(result: SweepResult) -> None:

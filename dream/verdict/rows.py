@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dream.records import Question
 from dream.storage import Storage
+from dream.sweep.result import ArmResult
 from dream.verdict.result import SweepResult
 
 TEXTS = (
-    "study", "arm", "name", "method", "llm", "embedding", "knobs", "question", "kind", "asked", "reference",
-    "answer", "metric", "reason", "error",
+    "study", "part", "arm", "name", "method", "llm", "embedding", "knobs", "question", "kind", "asked",
+    "reference", "answer", "metric", "reason", "error",
 )  # fmt: skip
 NUMBERS = ("value", "dollars", "seconds")
 COUNTS = ("input_tokens", "output_tokens")
@@ -21,13 +23,25 @@ FLAGS = ("applicable", "missing", "offline")
 def rows_of(result: SweepResult) -> Iterator[dict[str, Any]]:
     """One row for each arm, question and metric; an arm that failed as a whole has none.
 
-    ``question`` is its id and ``asked`` its text; ``value`` is empty where there is no score, ``reason``
-    says why; what an answer took stands in each of its metrics' rows.
+    ``part`` is ``choosing``, or ``holdout`` for questions that had no part in choosing; ``question`` is an
+    id and ``asked`` its text; ``value`` is empty where there is no score, ``reason`` says why; what an
+    answer took stands in each of its metrics' rows.
     """
-    questions = {question.id: question for question in result.questions}
-    for arm in result.arms:
+    parts = [("choosing", result.questions, result.arms)]
+    if result.holdout is not None:
+        parts.append(("holdout", result.holdout.questions, result.holdout.arms))
+    for part, questions, arms in parts:
+        yield from _rows_of(result.study, part, questions, arms)
+
+
+def _rows_of(
+    study: str, part: str, asked_of: Sequence[Question], arms: Sequence[ArmResult]
+) -> Iterator[dict[str, Any]]:
+    questions = {question.id: question for question in asked_of}
+    for arm in arms:
         about = {
-            "study": result.study,
+            "study": study,
+            "part": part,
             "arm": arm.arm.id,
             "name": arm.arm.name,
             "method": arm.arm.method,
