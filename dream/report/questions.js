@@ -86,8 +86,9 @@ function openQuestion(one, byHand) {
     element("p", { class: "answer" }, question.reference || "–"),
     element("h4", {}, "Evidence"),
     ...evidencePieces(question),
-    element("h4", {}, "Arms, in the leaderboard’s order"),
-    ...report.arms.map((arm, rank) => armAnswer(arm, rank, one)),
+    element("h4", {}, lossFilter ? "Arms, the chosen one first" : "Arms, in the leaderboard’s order"),
+    ...report.arms.map((arm, rank) => [arm, rank]).sort(([a], [b]) => (b === lossFilter?.arm) - (a === lossFilter?.arm))
+      .map(([arm, rank]) => armAnswer(arm, rank, one)),
   ].filter((part) => part !== null));
   if (!byHand) return;
   try { history.replaceState(null, "", `#question=${encodeURIComponent(question.id)}`); } catch { /* a sandbox has no address */ }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from dream.verdict.losses import OUTCOMES, Waterfall
 
@@ -100,10 +99,12 @@ def _depths(waterfall: Waterfall, outcome: str) -> str:
     """How deep the evidence lay that the arm did not reach."""
     if outcome != "depth":
         return ""
-    ranks = [loss.rank for loss in waterfall.losses if loss.outcome == "depth" and loss.rank is not None]
-    deeper = waterfall.counts()["depth"] - len(ranks)
-    said = f"; the evidence lay at place {median(ranks):.0f} in the middle" if ranks else ""
+    ranks = [loss.rank for loss in waterfall.losses if loss.outcome == "depth"]
+    known = sorted(rank for rank in ranks if rank is not None)
+    middle = (len(ranks) - 1) // 2
+    said = f"; median place of the evidence {known[middle] if middle < len(known) else 'beyond 50'}"
     for most in (10, 20):
-        if found := sum(rank <= most for rank in ranks):
+        if found := sum(rank <= most for rank in known):
             said += f", {found} within {most}"
+    deeper = len(ranks) - len(known)
     return said + (f", {deeper} beyond 50 or not known" if deeper else "")

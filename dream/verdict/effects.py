@@ -59,9 +59,9 @@ def _factors(arms: Sequence[Arm]) -> dict[str, Matrix]:
     for method in dict.fromkeys(arm.method for arm in arms):
         mine = [place for place, arm in enumerate(arms) if arm.method == method]
         for knob in dict.fromkeys(knob for place in mine for knob in arms[place].searched):
-            columns = np.zeros((len(arms), len(mine)))
             within = _indicators([str(arms[place].knobs.get(knob)) for place in mine])
-            columns[mine, : within.shape[1]] = within
+            columns = np.zeros((len(arms), within.shape[1]))
+            columns[mine] = within
             knobs.setdefault(knob, []).append(columns)
     if 3 + len(knobs) > MOST_FACTORS:
         knobs = {"knobs": [part for parts in knobs.values() for part in parts]}

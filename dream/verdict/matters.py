@@ -160,7 +160,7 @@ def _components(
 
     def traces(matrix: Matrix) -> tuple[Vector, Vector]:
         """trace(M S) of all questions, and without each; S has the divisor of an unbiased covariance."""
-        each = np.einsum("aq,ab,bq->q", apart, matrix, apart)
+        each = _varied(matrix, apart)
         total = each.sum()
         without = (total - count / (count - 1) * each) / max(1, count - 2)
         return np.asarray(total / (count - 1)), without
@@ -170,8 +170,7 @@ def _components(
     for name, matrix in matrices.items():
         chance, chance_without = (part * table.inflation for part in traces(matrix))
         everything[name] = np.asarray((mean @ matrix @ mean - chance / count) / arms)
-        varied = np.einsum("aq,ab,bq->q", means_without, matrix, means_without)
-        without[name] = (varied - chance_without / (count - 1)) / arms
+        without[name] = (_varied(matrix, means_without) - chance_without / (count - 1)) / arms
     constant = np.full((arms, arms), 1 / arms)
     both = traces(constant)
     everything[QUESTION], without[QUESTION] = (part / arms - noise / arms for part in both)
@@ -183,6 +182,12 @@ def _components(
         everything[NOISE] = np.asarray(table.noise)
         without[NOISE] = np.full(count, table.noise)
     return everything, without
+
+
+def _varied(matrix: Matrix, columns: Vector) -> Vector:
+    """``x @ matrix @ x`` for each column x."""
+    found: Vector = ((matrix @ columns) * columns).sum(axis=0)
+    return found
 
 
 def _shares(
