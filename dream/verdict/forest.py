@@ -130,6 +130,8 @@ def rule_text(verdict: Verdict) -> str:
 
 
 def _behind(arm: Standing) -> str:
+    if arm.stopped_after is not None:
+        return f"stopped after {arm.stopped_after} questions"
     if arm.mean is None:
         return ""
     if arm.difference == arm.low == arm.high == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dream.records import Question
-from dream.sweep.result import Arm
+from dream.sweep.result import Arm, ArmResult
 
 if TYPE_CHECKING:
     from dream.verdict.result import SweepResult
@@ -75,6 +76,10 @@ def score_table(result: SweepResult) -> ScoreTable:
             if score.value is not None and row.question in place:
                 values[number, place[row.question]] = score.value
                 judged[number, place[row.question]] = score.judgings
+    if result.stopped:
+        values, unequal = _of_all(values, ran, place)
+        if unequal:
+            left_out.append(f"{unequal} questions that the race did not ask of all arms")
     asked = np.isfinite(values).any(axis=0)
     coverage = np.isfinite(values[:, asked]).mean(axis=1) if asked.any() else np.zeros(len(ran))
     arms = [number for number in range(len(ran)) if coverage[number] >= ENOUGH]
@@ -100,6 +105,17 @@ def score_table(result: SweepResult) -> ScoreTable:
         judgings=max(1, judgings),
         repeats=repeats,
     )
+
+
+def _of_all(
+    values: NDArray[np.float64], arms: Sequence[ArmResult], place: Mapping[str, int]
+) -> tuple[NDArray[np.float64], int]:
+    """Without the questions that only some arms were asked, and how many those are."""
+    asked = np.zeros(values.shape, dtype=bool)
+    for number, arm in enumerate(arms):
+        asked[number, [place[row.question] for row in arm.rows if row.question in place]] = True
+    everywhere = asked.all(axis=0)
+    return np.where(everywhere, values, np.nan), int((asked.any(axis=0) & ~everywhere).sum())
 
 
 def _filled(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -130,6 +130,22 @@ def test_missing_scores_are_filled_in_counted_and_change_little():
     assert fits[1] == pytest.approx(fits[0], rel=0.1)
 
 
+def test_after_a_race_arms_are_compared_on_the_questions_that_all_were_asked():
+    from dream.verdict.race import Stop
+
+    arms = grid(METHODS, LLMS, EMBEDDINGS)
+    values = scores(arms, 40)
+    result = result_of(arms, values)
+    early = replace(result.arms[0], rows=result.arms[0].rows[:16])
+    stopped = {arms[0].id: Stop(16, 0.001, arms[-1].id)}
+    raced = replace(result, arms=(early, *result.arms[1:]), stopped=stopped)
+    found = find_matters(raced)
+    assert (found.questions, found.arms, found.filled) == (16, 12, 0)
+    assert found.left_out == ("24 questions that the race did not ask of all arms",)
+    first = find_matters(result_of(arms, values[:, :16]))
+    assert shares(found) == pytest.approx(shares(first))
+
+
 def test_an_arm_with_few_scores_is_left_out_rather_than_invented():
     arms = grid(METHODS, LLMS, ["minilm"])
     values = scores(arms, 20)
