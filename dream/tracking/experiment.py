@@ -25,6 +25,7 @@ from dream.records import digest_of
 from dream.tracking.address import Address, address_of, compare_link, without_secrets
 from dream.tracking.content import Content, content_of_arm, content_of_study, to_json_all
 from dream.tracking.reach import reach
+from dream.tracking.traces import log_traces
 from dream.verdict.result import SweepResult
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ def _write_study(
         if arm.summary(result.objective).mean is not None:
             scored.append(written[arm.arm.id])
     _supersede(client, [run for arm_id, run in known.items() if arm_id not in written])
+
+    log_traces(client, address.store, experiment, result, written)
 
     # an arm without scores would be a line through nothing
     link = compare_link(address.pages, experiment, scored or list(written.values()))

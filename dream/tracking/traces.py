@@ -1,0 +1,137 @@
+"""Single questions as MLflow traces: what was retrieved, what was answered, and how it was judged.
+
+Only the arms that may be the best have them, for those are what a person looks into. A trace is written
+once: its key is the hash of all that it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dream.records import Question, digest_of, to_json
+from dream.sweep.result import ArmResult, Row
+from dream.verdict.result import SweepResult
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+KEY = "dream.trace"  # the tag that holds the hash
+
+MOST = 300  # traces of one study: each is an upload of its own
+
+ARMS = 4  # of a tie set, which few questions make large
+
+
+def log_traces(
+    client: MlflowClient, store: str, experiment: str, result: SweepResult, runs: Mapping[str, str]
+) -> int:
+    """Write the traces that are not there yet, best arm first; how many were written.
+
+    Args:
+        client: of the store.
+        store: the tracking URI, which MLflow's exporter takes from the process alone.
+        experiment: its id.
+        result: whose tie set is traced; without one, its best arm.
+        runs: the arms' MLflow runs by the arms' ids.
+    """
+    arms = traced(result)
+    wanted = [(arm, row) for row_of in zip(*(arm.rows for arm in arms), strict=False)
+              for arm, row in zip(arms, row_of, strict=False)][:MOST]  # fmt: skip
+    if not wanted:
+        return 0
+    known = _known(client, experiment)
+    questions = {question.id: question for question in result.questions}
+    missing = [
+        (arm, row, key)
+        for arm, row in wanted
+        if (key := digest_of([arm.arm.id, runs[arm.arm.id], to_json(row)])[:32]) not in known
+    ]
+    if not missing:
+        return 0
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(store)
+    try:
+        for arm, row, key in missing:
+            if question := questions.get(row.question):
+                _write(client, experiment, runs[arm.arm.id], arm, row, question, key)
+        mlflow.flush_trace_async_logging()
+    finally:
+        mlflow.set_tracking_uri(before)
+    return len(missing)
+
+
+def traced(result: SweepResult) -> Sequence[ArmResult]:
+    """The arms that cannot be told from the best, the best few of them, best first."""
+    tied = {standing.arm for standing in result.verdict().tied}
+    return [arm for arm in result.ranked() if arm.rows and arm.arm.id in tied][:ARMS]
+
+
+def _known(client: MlflowClient, experiment: str) -> set[str]:
+    found: set[str] = set()
+    token = None
+    while True:
+        page = client.search_traces(
+            locations=[experiment], max_results=500, page_token=token, include_spans=False
+        )
+        found |= {trace.info.tags.get(KEY, "") for trace in page}
+        token = page.token
+        if not token:
+            return found
+
+
+def _write(
+    client: MlflowClient, experiment: str, run: str, arm: ArmResult, row: Row, asked: Question, key: str
+) -> None:
+    import time
+
+    answer = row.answer
+    ended = time.time_ns()
+    started = ended - int((answer.seconds if answer else 0.0) * 1e9)
+    tags = {KEY: key, "dream.arm": arm.arm.name, "dream.question": row.question}
+    root = client.start_trace(
+        asked.question[:100],
+        span_type="CHAIN",
+        inputs={"question": asked.question, "reference": asked.reference},
+        attributes={**{name: str(value) for name, value in arm.arm.parameters.items()}},
+        tags=tags,
+        experiment_id=experiment,
+        start_time_ns=started,
+        run_id=run,
+    )
+
+    def span(name: str, kind: str, inputs: Any, outputs: Any, since: int, until: int) -> None:
+        made = client.start_span(
+            name, root.trace_id, root.span_id, span_type=kind, inputs=inputs, start_time_ns=since
+        )
+        client.end_span(root.trace_id, made.span_id, outputs=outputs, end_time_ns=until)
+
+    if answer:
+        chunks = [
+            {
+                "page_content": chunk.text,
+                "id": chunk.id,
+                "metadata": {
+                    "doc_uri": chunk.span.document if chunk.span else "",
+                    "page": chunk.page,
+                    "score": chunk.score,
+                },
+            }
+            for chunk in answer.contexts
+        ]
+        span("retrieve", "RETRIEVER", {"question": asked.question}, chunks, started, started)
+        prompt = {"question": asked.question, "passages": len(chunks)}
+        span("generate", "CHAT_MODEL", prompt, {"answer": answer.text}, started, ended)
+        scores = {
+            score.metric: score.value if score.value is not None else score.reason for score in row.scores
+        }
+        judged = {"answer": answer.text, "reference": asked.reference}
+        span("judge", "EVALUATOR", judged, scores, ended, ended)
+    client.end_trace(
+        root.trace_id,
+        outputs={"answer": answer.text} if answer else {"error": row.error},
+        status="OK" if answer else "ERROR",
+        end_time_ns=ended,
+    )

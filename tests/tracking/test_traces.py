@@ -1,0 +1,42 @@
+"""Traces of single questions, in a real MLflow store: what was retrieved, answered and judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dream.tracking.experiment import log_result
+from dream.tracking.traces import traced
+from tests.tracking.results import result
+
+pytestmark = pytest.mark.servers
+
+
+def traces_in(folder: Path, experiment: str) -> list[Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    return list(client.search_traces(locations=[experiment], max_results=500))
+
+
+def test_the_tie_sets_questions_are_traced_once(tmp_path: Path) -> None:
+    given = result()
+    arms = traced(given)
+    assert len(arms) == 4
+    tracked = log_result(given, None, {}, tmp_path)
+    found = traces_in(tmp_path, tracked.experiment_id)
+    assert len(found) == len(arms) * len(given.questions)
+    assert {trace.info.tags["dream.arm"] for trace in found} == {arm.arm.name for arm in arms}
+    one = next(trace for trace in found if trace.info.tags["dream.question"] == "q1")
+    spans = {span.name: span for span in one.data.spans}
+    assert list(spans) == ["What is 1 and 1?", "retrieve", "generate", "judge"]
+    assert spans["retrieve"].span_type == "RETRIEVER"
+    assert spans["retrieve"].outputs[0]["page_content"] == "some text"
+    assert spans["retrieve"].outputs[0]["metadata"]["doc_uri"] == "a.pdf"
+    assert spans["judge"].outputs["mrr"] == 1.0
+    assert one.info.execution_duration == pytest.approx(1200, abs=5)  # as the answer took
+
+    log_result(given, None, {}, tmp_path)
+    assert len(traces_in(tmp_path, tracked.experiment_id)) == len(found)
