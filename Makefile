@@ -52,6 +52,9 @@ test-faults: $(VENV)/.dev  ## Parts of a running study are killed, one after ano
 test-cluster: $(VENV)/.dev  ## The platform on a running cluster: KUBECONFIG's, else ../shared/cluster, as root
 	$(BIN)/python -m pytest -m cluster tests/cluster/live
 
+tutorial-pictures: $(VENV)/.dev  ## Take the tutorial's pictures from a real run of its notebooks
+	$(BIN)/python -m docs.take_tutorial_pictures docs/images
+
 test-notebooks: $(VENV)/.dev  ## Every notebook, on a local Ray and on a cluster, and JupyterLab in a browser
 	$(BIN)/python -m pytest -m notebooks tests/notebooks
 

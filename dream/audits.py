@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from dream.verdict.golden_audit import Estimate, GoldenAudit, with_verdicts
 from dream.verdict.label_plan import LabelPlan, plan_labels
 from dream.verdict.labels import read_labels, write_rows
 from dream.verdict.result import SweepResult
+from dream.waiting import wait_for
 
 JUDGE_CALLS = {"faithfulness": 2, "answer_relevancy": 3, "context_recall": 1, "answer_correctness": 3}
 """Calls of each metric for one answer."""
@@ -138,7 +138,7 @@ def _ask(
 
     # asked from this process, so the server is on this machine wherever Ray is
     with offline_server(study, Connection("local"), llms) as url:
-        return asyncio.run(ask(study, golden, looked, ledger, bounds, llms, url, tell))
+        return wait_for(ask(study, golden, looked, ledger, bounds, llms, url, tell))
 
 
 def _write_decisions(study: Study, audit: GoldenAudit, ledger: Ledger) -> None:

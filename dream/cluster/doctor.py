@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from dream.study_file import used_models
 from dream.sweep.arms import list_arms
 from dream.tracking.address import address_of, without_secrets
 from dream.tracking.reach import reach
+from dream.waiting import wait_for
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _chat(study: Study, name: str) -> str:
             reply = await chat.ask([{"role": "user", "content": "Answer with the word: ready"}])
         return f"{model.model} answered in {reply.seconds:.1f} s"
 
-    return asyncio.run(ask())
+    return wait_for(ask())
 
 
 def _embedding(study: Study, name: str) -> str:

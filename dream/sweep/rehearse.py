@@ -24,6 +24,7 @@ from dream.sweep.rehearsal import Notes, Overlay, StandIn, silent, stand_in_embe
 from dream.sweep.result import Arm
 from dream.sweep.setting import Setting
 from dream.sweep.trial import IndexSearch, answer_question, know
+from dream.waiting import wait_for
 
 # More pairs of arm and question than these are rehearsed by a sample of the questions.
 MOST_PAIRS = 480
@@ -115,7 +116,7 @@ class Rehearsal:
             setting = replace(setting, cache=Path(cache))
             for arm in arms:
                 search = self._search(setting, part, letters, arm)
-                asyncio.run(self._arm(setting, arm, search, chosen))
+                wait_for(self._arm(setting, arm, search, chosen))
                 self._note_embedding(self.notes.weight)
 
     def _search(self, setting: Setting, part: list[Document], share: float, arm: Arm) -> IndexSearch:
