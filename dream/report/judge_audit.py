@@ -14,7 +14,8 @@ from dream.verdict.prediction_powered import Corrected
 
 def print_judge_audit(audit: JudgeAudit, console: Console) -> None:
     """Print the arms as the judge and as a person sees them, then what it means."""
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, show_edge=False, pad_edge=False)
+    lined = box.SIMPLE_HEAD if console.is_terminal else None
+    table = Table(box=lined, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("arm")
     table.add_column(f"judge: {audit.metric}", justify="right")
     table.add_column("right, by your labels", justify="right")
@@ -29,9 +30,10 @@ def print_judge_audit(audit: JudgeAudit, console: Console) -> None:
     console.print()
     console.print(table)
     console.print()
-    apart = "a difference is estimated by itself, from the questions on which the two arms answer differently"
-    console.print(Text(f"{apart}; in percentage points", style="dim"))
-    console.print()
+    if any(arm.behind for arm in audit.arms):
+        said = "in percentage points; estimated from the questions on which the two arms answer differently"
+        console.print(Text(f"against the first: {said}", style="dim"))
+        console.print()
     console.print(Text(clean_text(audit.text)))
     console.print(Text(f"by the judge alone: {clean_text(audit.verdict.text)}", style="dim"))
 

@@ -80,6 +80,22 @@ def test_a_judge_that_is_right_narrows_the_interval_and_one_that_is_noise_is_not
     assert noise.trust < 0.15
 
 
+def test_labels_count_by_their_chances_whatever_the_judge_says() -> None:
+    """Of answers that were drawn four times as often, most are wrong: a plain mean would be far too low."""
+    often = np.arange(200) < 80
+    truth = np.where(often, np.arange(200) % 10 < 2, np.arange(200) % 10 < 8).astype(float)
+    chances = np.where(often, 0.4, 0.1)
+    means = []
+    for repeat in range(400):
+        drawn = draw([f"{repeat}:{number}" for number in range(200)], chances, seed=3)
+        labels = np.full(200, np.nan)
+        labels[drawn] = truth[drawn]
+        found = correct_mean(np.zeros(200), labels, chances)
+        assert found is not None
+        means.append(found.mean)
+    assert np.mean(means) == pytest.approx(truth.mean(), abs=0.015)
+
+
 def test_known_values_need_no_label_and_too_few_labels_give_no_interval() -> None:
     known = np.array([0.0] * 6 + [np.nan] * 4)
     labels = np.array([np.nan] * 7 + [1.0, 1.0, np.nan])
