@@ -86,5 +86,6 @@ capabilities: {drop: [ALL]}
 - {name: AWS_ENDPOINT_URL, value: {{ . | quote }}}
 {{- end }}
 - {name: DREAM_STORAGE, value: {{ .Values.storage | quote }}}
+- {name: DREAM_CORPUS, value: {{ .Values.corpus | quote }}}
 - {name: RAGAS_DO_NOT_TRACK, value: "true"}
 {{- end }}
