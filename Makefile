@@ -46,7 +46,7 @@ benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks
 	@for name in floor growth judging straightforward warm_arm; do \
 		$(BIN)/python -m benchmarks.$$name --quick --json; done
 
-test-faults: $(VENV)/.dev  ## Parts of a running study are killed, one after another: the leaderboard stays (8 min)
+test-faults: $(VENV)/.dev  ## Parts of a running study are killed, one after another
 	$(BIN)/python -m pytest -m faults tests/faults
 
 test-cluster: $(VENV)/.dev  ## The platform on a running cluster: KUBECONFIG's, else ../shared/cluster, as root

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +51,8 @@ def run(study: StudyFile, storage: Storage = None, as_json: AsJson = False, quie
     from dream.study_file import load_study
 
     try:
-        with shown_progress(quiet) as watcher:
+        # Ray tells of a worker that died on standard output, which is for results.
+        with redirect_stdout(sys.stderr), shown_progress(quiet) as watcher:
             result = verbs.run_sweep(load_study(study), storage=storage, watcher=watcher)
     except KeyboardInterrupt:
         _stopped(study, storage)

@@ -127,7 +127,7 @@ def _opened(address: str | None) -> Connection:
 def _start_here() -> None:
     import ray
 
-    for last in (False, True):
+    for left in (2, 1, 0):
         try:
             ray.init(
                 address="local",
@@ -140,8 +140,12 @@ def _start_here() -> None:
         except Exception as error:
             # Ray gives its own parts 30 seconds, which a busy machine may not keep.
             ray.shutdown()
-            if last or "timed out during startup" not in str(error):
+            if "timed out during startup" not in str(error):
                 raise
+            if not left:
+                what = "Ray did not start within 30 seconds, three times"
+                todo = "this machine is too busy: stop what else runs on it, and run again"
+                raise DreamError(what, "this machine", todo) from None
 
 
 def _by_jobs(address: str) -> Connection:

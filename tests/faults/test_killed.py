@@ -30,7 +30,7 @@ JSON = ("--json", "--quiet")
 def under_way(models: RunningServer, undisturbed: Undisturbed, share: float = 0.4) -> None:
     """Wait until that share of the calls was made."""
     wanted = share * undisturbed.calls["chat"]
-    wait_until(lambda: models.calls()["chat"] > wanted, "so many of the calls", 200)
+    wait_until(lambda: models.calls()["chat"] > wanted, "so many of the calls", 400)
 
 
 def ended(process: subprocess.Popen[str]) -> Ended:
@@ -70,7 +70,7 @@ def test_a_killed_driver_is_run_again_while_it_embeds_and_while_it_asks(
     with start(SLOW) as models:
         study = make_study(tmp_path, models.url)
         with started(study, tmp_path / "store") as process:
-            wait_until(lambda: models.calls()["embeddings"] >= 3, "the first embeddings", 200)
+            wait_until(lambda: models.calls()["embeddings"] >= 3, "the first embeddings", 400)
             os.kill(process.pid, signal.SIGKILL)
         assert models.calls()["chat"] == 0
         with started(study, tmp_path / "store") as process:
