@@ -18,6 +18,7 @@ step, and a ladder from best to worst. Told for each cell:
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import sys
@@ -88,15 +89,21 @@ def draw(cell: Cell, means: Numbers, questions: int, dice: np.random.Generator) 
 
 def _beta(uniform: Numbers, means: Numbers, strength: float) -> Numbers:
     """Beta quantiles from a table, arm by arm: the exact function is slow."""
-    grid = np.linspace(0, 1, 4001)
-    scores = np.empty_like(uniform)
-    tables: dict[float, Numbers] = {}
-    for arm, mean in enumerate(means):
-        table = tables.get(float(mean))
-        if table is None:
-            table = tables[float(mean)] = stats.beta.ppf(grid, mean * strength, (1 - mean) * strength)
-        scores[arm] = np.interp(uniform[arm], grid, table)
-    return scores
+    return np.array(
+        [
+            np.interp(own, GRID, _table(float(mean), strength))
+            for own, mean in zip(uniform, means, strict=True)
+        ]
+    )
+
+
+GRID = np.linspace(0, 1, 4001)
+
+
+@functools.cache
+def _table(mean: float, strength: float) -> Numbers:
+    table: Numbers = stats.beta.ppf(GRID, mean * strength, (1 - mean) * strength)
+    return table
 
 
 def simulate(cell: Cell, studies: int, seed: int = 0, flips: int = 999) -> dict[str, Any]:

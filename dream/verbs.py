@@ -43,7 +43,8 @@ from dream.sweeping import (
     trying,
 )
 from dream.tracking.experiment import Tracked, log_result
-from dream.verdict.result import SweepResult
+from dream.verdict.power import power_of_plan
+from dream.verdict.result import Holdout, SweepResult
 from dream.verdict.rows import write_results
 
 DEFAULT_STORAGE = ".dream"
@@ -193,16 +194,19 @@ def plan(
     corpus = gather_corpus(study, ledger=ledger)
     rehearsal, golden, questions = rehearse(study, ledger, corpus, golden)
     phases = phases_of(_setting(study, place(storage), corpus, golden, None))
+    found = [recorded(phases.choosing, arm, ledger) for arm in list_arms(study)]
+    done = [each for each in found if each and whole(each)]
+    result = _result(study, corpus, golden, phases, done)
     tied = None
     if phases.holdout:
-        found = [recorded(phases.choosing, arm, ledger) for arm in list_arms(study)]
-        results = [each for each in found if each and whole(each)]
-        if len(results) == len(found):
-            chosen = {each.arm for each in _result(study, corpus, golden, phases, results).verdict().tied}
-            tied = [each.arm for each in results if each.arm.id in chosen]
-    return plan_study(
+        result = replace(result, holdout=Holdout(phases.holdout.questions))
+        if len(done) == len(found):
+            chosen = {each.arm for each in result.verdict().tied}
+            tied = [each.arm for each in done if each.arm.id in chosen]
+    planned = plan_study(
         rehearsal, phases.choosing, corpus, questions, ledger, exact, holdout=phases.holdout, tied=tied
     )
+    return replace(planned, shows=str(power_of_plan(planned, result)))
 
 
 def run_sweep(

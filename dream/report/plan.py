@@ -13,6 +13,8 @@ from dream.sweep.plan import Kind, Plan, duration, money
 def print_plan(plan: Plan, console: Console) -> None:
     """Print the plan; on anything but a terminal the table is plain."""
     console.print(Text(str(plan)), soft_wrap=True)
+    if plan.shows:
+        console.print(Text(plan.shows), soft_wrap=True)
     if plan.remaining.model_calls or plan.remaining.embedded_texts:
         console.print()
         console.print(table_of(plan, plain=not console.is_terminal))

@@ -64,6 +64,7 @@ class Plan:
         cap: the study's cap in dollars, and what earlier runs have spent of it.
         cap_share: how much of the run the cap allows, 1 for all; ``None`` where that cannot be told.
         assumptions: sentences on what the figures rest on.
+        shows: what difference between arms so many questions can show, and what a smaller one takes.
     """
 
     arms: int
@@ -82,6 +83,7 @@ class Plan:
     cap: tuple[float, float] | None = None
     cap_share: float | None = 1.0
     assumptions: tuple[str, ...] = ()
+    shows: str = ""
 
     def __str__(self) -> str:
         """The plan in one line.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dream.sweep.plan import Plan
 from dream.verdict.compare import FEWEST, compare
 from dream.verdict.decide import clusters_of, scores_of
 from dream.verdict.result import SweepResult
@@ -118,6 +119,26 @@ def power_of(
         price = None if dollars_per_question is None else count * dollars_per_question
         needed.append(Needed(difference, count, price))
     return Power(questions, arms, used, spread is not None, seen, power, level, tuple(needed))
+
+
+def power_of_plan(plan: Plan, result: SweepResult) -> Power:
+    """What the planned questions can show, by the scores that are recorded already, or else by the prior.
+
+    Args:
+        plan: of the study, for the price of a question; without prices, or with nothing left to ask, none is
+            told.
+        result: of the arms that are done, on the questions for choosing.
+    """
+    asked = [kind for kind in plan.kinds if kind.kind != "golden"]
+    left = [kind for kind in asked if kind.calls > kind.recorded]
+    price = None
+    if left and len(left) == len(asked) and plan.questions and not plan.unpriced:
+        whole = sum((kind.dollars or 0.0) * kind.calls / (kind.calls - kind.recorded) for kind in left)
+        price = whole / plan.questions or None
+    # questions that are still to be generated are split by the same share
+    known = len(result.questions) + (len(result.holdout.questions) if result.holdout else 0)
+    choosing = round(plan.questions * len(result.questions) / known) if known else plan.questions
+    return power_of(choosing, plan.arms, spread=spread_of(result), dollars_per_question=price)
 
 
 def detectable(
