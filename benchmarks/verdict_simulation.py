@@ -19,7 +19,8 @@ Then races: how often one stopped a true best arm (at most 1 %), or the verdict 
 most 5 %), and what share of the full grid's questions it spared.
 
 The exit code is 1 if a promise is missed, within two Monte-Carlo errors, by a cell of 20 questions and more.
-With 10 questions, lopsided differences miss by a few percent: such cells are told, and docs/statistics.md too.
+With 10 questions, lopsided differences miss by a few percent: such cells are told here, and on the page
+docs/statistics.md.
 """
 
 from __future__ import annotations
