@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dream.audits import audit_golden
     from dream.cluster.connect import connect
     from dream.corpus.push import push_corpus
     from dream.report.answers import answers, hardest
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "answers", "build_golden", "connect", "edit_golden", "gather_corpus", "hardest", "live_progress",
-    "load_study", "plan", "publish", "push_corpus", "read_results", "run_sweep",
+    "answers", "audit_golden", "build_golden", "connect", "edit_golden", "gather_corpus", "hardest",
+    "live_progress", "load_study", "plan", "publish", "push_corpus", "read_results", "run_sweep",
 ]  # fmt: skip
 
 _HOMES = {
     "answers": "dream.report.answers",
+    "audit_golden": "dream.audits",
     "connect": "dream.cluster.connect",
     "hardest": "dream.report.answers",
     "live_progress": "dream.report.live",

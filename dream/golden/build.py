@@ -44,7 +44,8 @@ def build_golden(
         offline_url: where the offline server listens, if the study's judge is offline.
         progress: called with questions generated and questions expected.
         recorded_only: generate nothing; take what the last build left in the ledger.
-        as_edited: give the questions as a person left them, where one has edited these.
+        as_edited: give the questions as a person left them: edited, and without those that the study
+            excludes.
 
     Raises:
         StudyError: a question file is not usable.
@@ -83,24 +84,24 @@ def build_golden(
         spans, misses = locate(question.pieces, shelf)
         notes += [f"{question.id}: {miss}." for miss in misses]
         questions.append(_made(question, spans))
-    found, left_out = _without_excluded(study, tuple(questions))
-    notes += left_out
+    found = tuple(questions)
     golden = GoldenDataset(found, digest_questions(found), tuple(notes), failures=failures, used=used)
     if as_edited:
-        golden = with_edits(ledger.storage, study.name, golden)
+        # in this order: edits belong to the questions as they were made, none left out
+        golden = _without_excluded(study, with_edits(ledger.storage, study.name, golden))
     return write_golden(ledger.storage, study.name, golden)
 
 
-def _without_excluded(
-    study: Study, questions: tuple[Question, ...]
-) -> tuple[tuple[Question, ...], list[str]]:
-    """The questions that the study does not exclude, and what is to be said of the others."""
+def _without_excluded(study: Study, golden: GoldenDataset) -> GoldenDataset:
+    """The dataset without the questions that the study excludes, with a note of it."""
     if study.golden.exclude is None:
-        return questions, []
-    kept, notes = leave_out(questions, decisions_of(study), PurePosixPath(study.golden.exclude).name)
+        return golden
+    name = PurePosixPath(study.golden.exclude).name
+    kept, notes = leave_out(golden.questions, decisions_of(study), name)
     if not kept:
         raise DreamError("every question is left out", study.where("golden", "exclude"), "keep some of them")
-    return kept, notes
+    notes = [*golden.notes, *notes]
+    return replace(golden, questions=kept, digest=digest_questions(kept), notes=tuple(notes))
 
 
 def _loaded(study: Study) -> list[RawQuestion]:

@@ -112,6 +112,19 @@ class GoldenAudit:
             },
         }
 
+    def __str__(self) -> str:
+        """The audit in a few lines: how many questions each check flags, and where to decide.
+
+        >>> print(GoldenAudit("s", (), (), Estimate(0, 0.0), csv="audit.csv"))
+        0 of 0 questions flagged; decide in audit.csv
+        """
+        lines = [f"{len(self.flagged)} of {len(self.questions)} questions flagged; decide in {self.csv}"]
+        for check in CHECKS:
+            named = {found.question for found in self.findings if found.check == check.name}
+            if named:
+                lines.append(f"{check.name}: {', '.join(sorted(named))} ({check.title})")
+        return "\n".join(lines)
+
     def without_documents(self) -> dict[str, Any]:
         """For each model that was asked: its mean score without context, and how often it was right."""
         said: dict[str, Any] = {}

@@ -25,7 +25,7 @@ from dream.golden.shelf import Shelf
 from dream.models.hashing import embed_by_hashing
 from dream.records import Document, Question, Span
 from dream.study_file import load_study
-from dream.verbs import run_sweep
+from dream.verbs import build_golden, edit_golden, run_sweep
 from dream.verdict.golden_audit import Estimate
 from tests.sweep.shell import OFFLINE, SEARCH, dream, small_study
 
@@ -213,3 +213,22 @@ def test_an_audit_at_the_shell_and_the_run_that_honours_it(local_ray: None, tmp_
     assert again.said["labelled"] == again.said["rows"] == len(rows)
     assert again.said["agreement"]["rows"] >= len(rows) - 1
     assert again.said["arms"][0]["corrected"]["low"] is not None
+
+
+def test_what_is_edited_by_hand_is_left_out_all_the_same(tmp_path: Path) -> None:
+    study = load_study(faulty_study(tmp_path))
+    store = str(tmp_path / "store")
+    made = build_golden(study, store).questions
+    rows = [{"id": one.id, "question": one.question, "reference": one.reference} for one in made]
+    rows[0]["question"] = "In other words?"
+    edit_golden(study, rows, store)
+    audit_golden(study, store, agree=lambda _: False)
+    path = tmp_path / "store" / "golden" / "small" / "audit.csv"
+    path.write_text(path.read_text("utf-8-sig").replace("keep,lost", "drop,lost"), "utf-8-sig")
+    text = (tmp_path / "study.yaml").read_text()
+    files = f"golden: {{files: [questions.jsonl], exclude: {path}}}"
+    (tmp_path / "study.yaml").write_text(text.replace("golden: questions.jsonl", files))
+    after = build_golden(load_study(tmp_path / "study.yaml"), store)
+    assert [one.id for one in after.questions] == [row["id"] for row in rows[:-1]]
+    assert after.questions[0].question == "In other words?"
+    assert any("left out" in note for note in after.notes) and any("reworded" in note for note in after.notes)
