@@ -308,14 +308,20 @@ class Bucket:
 @contextmanager
 def _in_one_sentence(where: str) -> Iterator[None]:
     """Tell what boto3 raises, from making its client to the last byte of a body, as a StorageError."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConnectionError,
+        HTTPClientError,
+        IncompleteReadError,
+    )
 
     todo = "check AWS_ENDPOINT_URL (http://HOST:PORT), AWS_REGION and the AWS_* credentials"
     try:
         yield
     except ClientError as error:
         raise _told(error, where) from None
-    except (HTTPClientError, IncompleteReadError) as error:
+    except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
         raise AwayError(" ".join(str(error).split()).rstrip("."), where, todo) from None
     except (BotoCoreError, ValueError) as error:  # the latter for an endpoint that is no address
         # botocore's texts name the endpoint and what is missing, never a secret
