@@ -60,18 +60,33 @@ def shown_progress(quiet: bool) -> Iterator[Watcher | None]:
 
 def _lines(console: Console) -> Watcher:
     last: dict[str, float] = {}
+    began: dict[str, tuple[float, int]] = {}
 
     def show(status: Status) -> None:
         complete = status.total and status.done >= status.total
         if not complete and time.monotonic() - last.get(status.stage, 0.0) < SECONDS_BETWEEN_LINES:
             return
         last[status.stage] = time.monotonic()
+        at, before = began.setdefault(status.stage, (time.monotonic(), status.done))
+        left = _left(status, time.monotonic() - at, before)
         console.print(
-            f"{status.stage:<8} {status.done}/{status.total} {status.unit}  {_spent(status)}".rstrip(),
+            f"{status.stage:<8} {status.done}/{status.total} {status.unit}  {_spent(status)}{left}".rstrip(),
             highlight=False,
         )
 
     return show
+
+
+def _left(status: Status, seconds: float, before: int) -> str:
+    """How long it will take, by how fast it went so far.
+
+    >>> _left(Status("sweep", 30, 90, "questions"), seconds=20.0, before=10)
+    '  eta 1:00'
+    """
+    if status.done <= before or status.done >= status.total:
+        return ""
+    minutes, rest = divmod(round(seconds * (status.total - status.done) / (status.done - before)), 60)
+    return f"  eta {minutes}:{rest:02d}"
 
 
 def _spent(status: Status) -> str:

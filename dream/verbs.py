@@ -176,7 +176,12 @@ def recorded_golden(study: Study, ledger: Ledger, corpus: Corpus) -> GoldenDatas
 
 
 def plan(
-    study: Study, golden: GoldenDataset | None = None, storage: str | None = None, *, exact: bool = False
+    study: Study,
+    golden: GoldenDataset | None = None,
+    storage: str | None = None,
+    *,
+    exact: bool = False,
+    watcher: Watcher | None = None,
 ) -> Plan:
     """What a run would take in calls, tokens, dollars and time, and how much of it is done; calls no model.
 
@@ -185,6 +190,7 @@ def plan(
         golden: from ``build_golden``; as the ledger has it, or rehearsed, if not given.
         storage: a folder or ``s3://bucket/prefix`` with the ledger.
         exact: rehearse every question; else a sample where there are very many.
+        watcher: is shown the progress.
 
     Raises:
         DreamError: the study, its corpus or its storage cannot be used.
@@ -192,7 +198,7 @@ def plan(
     ledger = open_ledger(study, storage)
     list_arms(study)  # a mistake in the search space is told before any work
     corpus = gather_corpus(study, ledger=ledger)
-    rehearsal, golden, questions = rehearse(study, ledger, corpus, golden)
+    rehearsal, golden, questions = rehearse(study, ledger, corpus, golden, _shown(watcher, "plan", "arms"))
     phases = phases_of(_setting(study, place(storage), corpus, golden, None))
     found = [recorded(phases.choosing, arm, ledger) for arm in list_arms(study)]
     done = [each for each in found if each and whole(each)]

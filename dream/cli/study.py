@@ -23,6 +23,7 @@ def plan(
     storage: Storage = None,
     exact: Annotated[bool, typer.Option("--exact", help="Look at every question, however many.")] = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say what a run would take in calls, tokens, dollars and time, and how much of it is done already.
 
@@ -31,7 +32,8 @@ def plan(
     from dream import verbs
     from dream.study_file import load_study
 
-    found = verbs.plan(load_study(study), storage=storage, exact=exact)
+    with shown_progress(quiet) as watcher:
+        found = verbs.plan(load_study(study), storage=storage, exact=exact, watcher=watcher)
     if as_json:
         print_json(found.to_json())
     else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from dream import logs
 from dream.cluster.jobs import jobs_address, jobs_versions
 from dream.cluster.versions import own_versions, same_versions
 from dream.errors import DreamError
@@ -165,7 +166,7 @@ def _initialise(address: str) -> None:
         try:
             ray.init(
                 address=address,
-                runtime_env={"env_vars": QUIET},
+                runtime_env={"env_vars": {**QUIET, logs.VARIABLE: os.environ.get(logs.VARIABLE, "warning")}},
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 import ssl
@@ -22,6 +23,8 @@ from dream.study import ENVIRONMENT_VARIABLE, OfflineChat, OpenAIChat, OpenAIMod
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+log = logging.getLogger(__name__)
 
 _DURATION = re.compile(r"(?:([\d.]+)h)?(?:([\d.]+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
 
@@ -136,6 +139,8 @@ class ChatModel:
         self.meter.output_tokens += reply.output_tokens
         self.meter.dollars += leave.took_dollars
         self.meter.took(reply.seconds)
+        tokens = (reply.input_tokens, reply.output_tokens)
+        log.debug("%s, %s: %d + %d tokens in %.2f s", self.name, kind, *tokens, reply.seconds)
         if ended == "length":
             limit = wanted[self.token_limit]
             raise CutOff(f"the answer was cut off at max_tokens={limit}", self.name, "raise max_tokens")

@@ -12,7 +12,7 @@ from dream.models.embedding import embed_document
 from dream.records import Document, digest_of
 from dream.retrieval.index import build_index, index_is_whole
 from dream.sweep.arms import method_of
-from dream.sweep.progress import Watcher, ledger_counts, watched
+from dream.sweep.progress import Watcher, ledger_counts, tell_logs, watched
 from dream.sweep.result import Arm
 from dream.sweep.setting import Setting
 
@@ -104,6 +104,7 @@ def _outcome(reference: ObjectRef[None]) -> str:
 
 
 def _build(setting: Setting, task: IndexTask, documents: tuple[Document, ...], tally: Any) -> None:
+    tell_logs(tally)
     ledger = setting.open_ledger()
     method = method_of(task.arm)
     embedder = setting.embedder(task.arm.embedding)
@@ -112,6 +113,7 @@ def _build(setting: Setting, task: IndexTask, documents: tuple[Document, ...], t
 
 
 def _embed_questions(setting: Setting, embedding: str, tally: Any) -> None:
+    tell_logs(tally)
     ledger = setting.open_ledger()
     embedder = setting.embedder(embedding)
     embed_document(ledger, embedder, [question.question for question in setting.questions])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -10,9 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from dream import logs
 from dream.ledger import Ledger
 from dream.models.meter import FIRST, KIND, LAST, added
 from dream.sweep.result import Usage
+
+log = logging.getLogger("dream.worker")
 
 CALLS = ("golden", "generate", "judge")
 
@@ -77,14 +81,29 @@ class Tally:
 
     def __init__(self) -> None:
         self.counts: dict[str, float] = {}
+        self.said: list[tuple[int, str]] = []
 
     def add(self, counts: Mapping[str, float]) -> None:
         """Add to the sums."""
         self.counts = added([self.counts, counts])
 
+    def say(self, level: int, line: str) -> None:
+        """Keep a worker's log record for the process that shows it."""
+        self.said.append((level, line))
+
+    def heard(self) -> list[tuple[int, str]]:
+        """The records since the last time."""
+        said, self.said = self.said, []
+        return said
+
     def read(self) -> dict[str, float]:
         """All sums so far."""
         return dict(self.counts)
+
+
+def tell_logs(tally: Any) -> None:
+    """In a worker: send log records by way of the tally."""
+    logs.send(lambda level, line: tally.say.remote(level, line))
 
 
 class Reporter:
@@ -111,15 +130,16 @@ class Reporter:
 
 @contextmanager
 def watched(tally: Any, watcher: Watcher | None, stage: str, total: int, unit: str) -> Iterator[None]:
-    """While the block runs, show the tally's sums to the watcher twice a second."""
+    """While the block runs, show the tally's sums and the workers' log records twice a second."""
     import ray
 
-    if watcher is None:
-        yield
-        return
     ended = threading.Event()
 
     def look() -> None:
+        for level, line in ray.get(tally.heard.remote()):
+            log.log(level, line)
+        if watcher is None:
+            return
         counts = ray.get(tally.read.remote())
         watcher(
             Status(

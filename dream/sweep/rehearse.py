@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dream.golden import GoldenDataset
 from dream.golden import build_golden as build
-from dream.golden.generate import testset_inputs
+from dream.golden.generate import Progress, testset_inputs
 from dream.golden.load import spread_evenly
 from dream.golden.plan import plan_batches
 from dream.ledger import Ledger
@@ -53,7 +53,10 @@ class Rehearsal:
         sampled: share of the questions that were rehearsed.
     """
 
-    def __init__(self, study: Study, ledger: Ledger, some_text: str = "") -> None:
+    def __init__(
+        self, study: Study, ledger: Ledger, some_text: str = "", progress: Progress | None = None
+    ) -> None:
+        self.progress = progress
         self.study, self.notes, self.embedding, self.sampled = study, Notes(), Embedding(), 1.0
         self.ledger = Ledger(Overlay(ledger.storage))
         self.chats: dict[str, StandIn] = stand_ins(study, self.notes)
@@ -114,7 +117,9 @@ class Rehearsal:
         self.notes.weight, self.notes.spread = share / sampled if chosen else share, spread
         with tempfile.TemporaryDirectory() as cache, silent():
             setting = replace(setting, cache=Path(cache))
-            for arm in arms:
+            for number, arm in enumerate(arms):
+                if self.progress:
+                    self.progress(number, len(arms))
                 search = self._search(setting, part, letters, arm)
                 wait_for(self._arm(setting, arm, search, chosen))
                 self._note_embedding(self.notes.weight)
@@ -185,11 +190,15 @@ def _part(documents: Sequence[Document]) -> tuple[list[Document], float]:
 
 
 def rehearse(
-    study: Study, ledger: Ledger, corpus: Corpus, golden: GoldenDataset | None
+    study: Study,
+    ledger: Ledger,
+    corpus: Corpus,
+    golden: GoldenDataset | None,
+    progress: Progress | None = None,
 ) -> tuple[Rehearsal, GoldenDataset, int]:
     """Begin a rehearsal with the golden dataset: as given, as built, or rehearsed itself."""
     some = golden.questions[0].question if golden and golden.questions else ""
-    rehearsal = Rehearsal(study, ledger, some)
+    rehearsal = Rehearsal(study, ledger, some, progress)
     if golden is not None:
         return rehearsal, golden, len(golden.questions)
     found, questions = rehearsal.golden(corpus)

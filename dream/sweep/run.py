@@ -14,7 +14,7 @@ from dream.ledger import Ledger
 from dream.models.limits import bounds_of
 from dream.records import digest_of, from_json, to_json
 from dream.sweep.arms import method_of
-from dream.sweep.progress import Reporter, Watcher, watched
+from dream.sweep.progress import Reporter, Watcher, tell_logs, watched
 from dream.sweep.result import Arm, ArmResult
 from dream.sweep.setting import Setting
 from dream.sweep.trial import run_arm
@@ -128,7 +128,7 @@ def _trial(config: dict[str, Any], setting: Setting, tally: Any) -> None:
     """One Ray Tune trial; its results go to the ledger, Tune hears the means only."""
     from ray import tune
 
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    tell_logs(tally)
     arm = from_json(Arm, config["arm"])
     ledger = setting.open_ledger()
     inputs = setting.trial_inputs(arm)
@@ -141,7 +141,9 @@ def _trial(config: dict[str, Any], setting: Setting, tally: Any) -> None:
 
     try:
         bounds = bounds_of(setting.study, setting.storage)
+        log.info("%s: begins", arm.name)
         result = asyncio.run(run_arm(setting, arm, ledger, bounds, tell))
+        log.info("%s: %d answers and their scores", arm.name, len(result.rows))
         ledger.record("trial", inputs, {**to_json(result), "arm": None})
     except DreamError as broken:
         tune.report({"questions": 0, "broken": str(broken)})
