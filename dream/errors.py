@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
+
+# What stands before the @ of an address, with a scheme or as user:password.
+_IN_ADDRESS = re.compile(r"(?<=://)[^/\s'\"]*@|[^\s'\"/@:]+:[^\s'\"/@]+@")
+_SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+_SHORTEST = 8  # letters of a value that is taken for a secret; a shorter one would strike out words
+
+
+def masked(text: str) -> str:
+    """The text without passwords in addresses, and without what the environment holds under secret names.
+
+    >>> masked("cannot reach s3://me:password@bucket/documents")
+    'cannot reach s3://***@bucket/documents'
+    """
+    text = _IN_ADDRESS.sub("***@", text)
+    for name, value in os.environ.items():
+        if len(value) >= _SHORTEST and value in text and _SECRET_NAME.search(name):
+            text = text.replace(value, "***")
+    return text
 
 
 class DreamError(Exception):
@@ -18,8 +38,11 @@ class DreamError(Exception):
     """
 
     def __init__(self, what: str, where: str = "", todo: str = "") -> None:
-        self.what, self.where, self.todo = what, where, todo
-        super().__init__(what, where, todo)  # all three, so that the error survives pickling by Ray
+        # Libraries like to repeat the address or the header that they were given.
+        self.what, self.where, self.todo = map(masked, (what, where, todo))
+        super().__init__(
+            self.what, self.where, self.todo
+        )  # all three, so that the error survives pickling by Ray
 
     def __str__(self) -> str:
         said = f"{self.where}: {self.what}" if self.where else self.what

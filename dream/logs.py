@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from dream.errors import masked
+
 LEVELS = ("debug", "info", "warning", "error")
 VARIABLE = "DREAM_LOG_LEVEL"  # by which Ray's workers learn the level
 
@@ -28,6 +30,13 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
     @stream.setter
     def stream(self, _: TextIO) -> None: ...
+
+
+class _Masked(logging.Formatter):
+    """Without a secret, whatever a record says."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 class _Sending(logging.Handler):
@@ -57,7 +66,7 @@ def send(to: Callable[[int, str], object]) -> None:
 
 
 def _attach(handler: logging.Handler, form: str) -> None:
-    handler.setFormatter(logging.Formatter(form, "%H:%M:%S"))
+    handler.setFormatter(_Masked(form, "%H:%M:%S"))
     level = os.environ.get(VARIABLE, "warning")
     ours = logging.getLogger("dream")
     ours.setLevel((level if level in LEVELS else "warning").upper())

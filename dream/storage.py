@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +92,12 @@ def open_storage(url: str | Path, *, proven: bool = False) -> Storage:
     text = str(url)
     if text.startswith("s3://"):
         bucket, _, prefix = text.removeprefix("s3://").partition("/")
+        if "@" in bucket:
+            what, todo = (
+                "a key must not stand in an address",
+                "export AWS_ACCESS_KEY_ID and its secret instead",
+            )
+            raise StorageError(what, text, todo)
         if not bucket:
             raise StorageError("no bucket in the address", text, "write s3://bucket/prefix")
         return Bucket(bucket, prefix.strip("/"), proven)
@@ -326,6 +333,8 @@ def _in_one_sentence(where: str) -> Iterator[None]:
     except (BotoCoreError, ValueError) as error:  # the latter for an endpoint that is no address
         # botocore's texts name the endpoint and what is missing, never a secret
         said = " ".join(str(error).split()).rstrip(".")
+        if said.startswith("Invalid endpoint") and not re.fullmatch(r".*: [\w.-]+:\d+", said):
+            said = "AWS_ENDPOINT_URL is no address"  # but perhaps a key in the wrong place
         raise StorageError(said, where, todo) from None
 
 

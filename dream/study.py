@@ -75,6 +75,13 @@ class OpenAIModel(Section):
         None, description="Dollars per million tokens; what the model costs is unknown without them."
     )
 
+    @field_validator("base_url")
+    @classmethod
+    def _no_password_in_an_address(cls, value: str) -> str:
+        if "@" in value.partition("://")[2].partition("/")[0]:
+            raise PydanticCustomError("key_in_file", "a key must not stand in an address", {})
+        return value
+
     @field_validator("api_key")
     @classmethod
     def _no_key_in_a_file(cls, value: str | None) -> str | None:

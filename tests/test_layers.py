@@ -16,8 +16,8 @@ PACKAGE = ROOT / "dream"
 # floor stand side by side and do not know each other. The drawing's "corpus, models, metrics" is told
 # apart here: metrics ask models (Judge holds a chat model and an embedder), neither knows the corpus.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "records", "cells", "waiting", "logs"),
-    ("study", "storage", "modules"),
+    ("errors", "records", "cells", "waiting"),
+    ("study", "storage", "modules", "logs"),
     ("study_file", "claims"),
     ("ledger",),
     ("corpus", "models"),

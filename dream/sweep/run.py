@@ -86,6 +86,7 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
     """Run the trials; gives the reasons of those that failed, by the arms' ids."""
     import ray
     from ray import tune
+    from ray.tune.execution import class_cache
 
     processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
     at_once = min(len(arms), setting.study.limits.trials_at_once or max(2, processors))
@@ -94,6 +95,10 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
         # A trial waits for models: it takes a share of a processor, so that all may run at once.
         {"cpu": min(1.0, processors / at_once)},
     )
+    # Tune would hand the keys of the driver's store to the trials, and Ray writes what is handed over into
+    # its logs; every process of a run finds the keys in its own environment.
+    handed = class_cache.ENV_VARS_TO_PROPAGATE
+    class_cache.ENV_VARS_TO_PROPAGATE = {name for name in handed if not name.startswith("AWS_")}
     tuner = tune.Tuner(
         trainable,
         param_space={"arm": tune.grid_search([to_json(arm) for arm in arms])},
