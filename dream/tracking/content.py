@@ -136,10 +136,15 @@ def _standing_note(verdict: Verdict, standing: Standing) -> str:
 def parameters(arm: Arm) -> dict[str, str]:
     """Method, LLM, embedding and knobs as MLflow's parameters, which are text.
 
-    >>> parameters(Arm("auto_merging", "small", "minilm", {"chunk_sizes": [512, 128]}))["chunk_sizes"]
-    '[512, 128]'
+    MLflow's plot begins with the three parameters that come first in the alphabet and differ. Knobs are
+    named after the method that they belong to, so that these are embedding, LLM and method.
+
+    >>> sorted(parameters(Arm("auto_merging", "small", "minilm", {"chunk_sizes": [512, 128]})))
+    ['embedding', 'llm', 'method', 'method.chunk_sizes']
     """
-    return {metric_name(key): text for key, text in _as_text(arm.parameters, 6000).items()}
+    named = {"method": arm.method, "llm": arm.llm, "embedding": arm.embedding}
+    knobs = {f"method.{knob}": value for knob, value in arm.knobs.items()}
+    return {metric_name(key): text for key, text in _as_text({**named, **knobs}, 6000).items()}
 
 
 def metrics_of_arm(result: SweepResult, arm: ArmResult) -> dict[str, float]:

@@ -22,9 +22,7 @@ def result(study: str = "small study", shift: float = 0.0) -> SweepResult:
         ("chunks", "sentence_window", "auto_merging"), ("small", "large"), ("minilm", "hashing")
     )
     arms = tuple(
-        _arm(
-            Arm(method, llm, embedding, {"top_k": 4, "chunk_sizes": [512, 128]}), place, shift * (place == 0)
-        )
+        _arm(Arm(method, llm, embedding, knobs_of(method)), place, shift * (place == 0))
         for place, (method, llm, embedding) in enumerate(points)
     )
     return SweepResult(
@@ -43,6 +41,13 @@ def result(study: str = "small study", shift: float = 0.0) -> SweepResult:
         },
         study_text="name: small study\n",
     )
+
+
+def knobs_of(method: str) -> dict[str, object]:
+    """Knobs that differ between methods and come before theirs in the alphabet, as those of real ones do."""
+    if method == "auto_merging":
+        return {"top_k": 4, "chunk_sizes": [512, 128]}
+    return {"top_k": 4, "chunk_size": 256, "chunk_overlap": 32 if method == "chunks" else 16}
 
 
 def _arm(arm: Arm, place: int, shift: float) -> ArmResult:

@@ -66,6 +66,24 @@ def shows_parallel_coordinates(page: Any, link: str, screenshot: Path) -> None:
     titles = page.locator(".parcoords .axis-title").all_text_contents()
     assert titles == ["embedding", "llm", "method", "answer_correctness"]  # what differs, and the objective
     assert page.get_by_text("Comparing 12 Runs from 1 Experiment").is_visible()
+    brush_the_last_axis(page, screenshot.with_stem(f"{screenshot.stem}-brushed"))
+
+
+def brush_the_last_axis(page: Any, screenshot: Path) -> None:
+    """Drag along the objective's axis, as one does to keep the best arms; the plot must keep the range."""
+    axis = page.locator(".parcoords .axis-brush").last.bounding_box()
+    middle = axis["x"] + axis["width"] / 2
+    page.mouse.move(middle, axis["y"] + axis["height"] * 0.1)
+    page.mouse.down()
+    page.mouse.move(middle, axis["y"] + axis["height"] * 0.5, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(800)
+    page.screenshot(path=screenshot)
+    kept = page.evaluate(
+        "[...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data[0].dimensions)"
+        ".map(dimension => dimension.constraintrange).filter(range => range)"
+    )
+    assert len(kept) == 1, "no axis keeps a range"
 
 
 def link_to_first_arm(tracked: Tracked, folder: Path, url: str) -> str:

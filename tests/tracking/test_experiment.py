@@ -101,8 +101,9 @@ def test_a_parent_and_twelve_children_hold_everything(store: Store, study: str, 
         "method": "chunks",
         "llm": "small",
         "embedding": "minilm",
-        "top_k": "4",
-        "chunk_sizes": "[512, 128]",
+        "method.top_k": "4",
+        "method.chunk_size": "256",
+        "method.chunk_overlap": "32",
     }
     metrics = first.data.metrics
     assert metrics["answer_correctness"] == pytest.approx(0.375)
@@ -159,11 +160,12 @@ def test_a_changed_score_is_brought_up_to_date(store: Store, study: str, tmp_pat
     log_result(result(study, shift=0.2), store.uri, {}, store.folder)
     after = store.everything(first)
     assert after.keys() == before.keys()
-    changed = [run_id for run_id in after if after[run_id] != before[run_id]]
-    assert len(changed) == 1
-    run = store.client().get_run(changed[0])
+    changed = {run_id for run_id in after if after[run_id] != before[run_id]}
+    assert first.run_id in changed  # the verdict tells of the changed score
+    (arm,) = changed - {first.run_id}
+    run = store.client().get_run(arm)
     assert run.data.metrics["answer_correctness"] == pytest.approx(0.575)
-    table = json.loads(store.artifact(changed[0], "questions.json", tmp_path))
+    table = json.loads(store.artifact(arm, "questions.json", tmp_path))
     assert [row[6] for row in table["data"]] == pytest.approx(
         [0.5, 0.55, 0.6, 0.65]
     )  # replaced, not added to
