@@ -193,7 +193,7 @@ def test_an_audit_at_the_shell_and_the_run_that_honours_it(local_ray: None, tmp_
 
     judge = ("judge", "audit", study, "--storage", store, "--rows", "12")
     judged = dream(*judge, "--json", cwd=tmp_path)
-    assert judged.code == 2 and "first run it: dream run STUDY" in judged.errors, "other questions"
+    assert judged.code == 2 and "run the study first: dream run STUDY" in judged.errors
     study.write_text(text.replace(f", exclude: {path}", ""))
     judged = dream(*judge, "--json", cwd=tmp_path)
     assert judged.code == 0, judged.errors
