@@ -38,7 +38,7 @@ mlflow: $(VENV)/.run  ## The MLflow pages of what ran here, on http://127.0.0.1:
 test: $(VENV)/.dev  ## The tests, those with real servers included
 	$(BIN)/python -m pytest
 
-test-unit test-faults: $(VENV)/.dev  ## The fast tests only
+test-unit: $(VENV)/.dev  ## The fast tests only
 	$(BIN)/python -m pytest -m "not servers and not faults and not cluster and not notebooks" \
 		--ignore=tests/manifests
 
@@ -46,8 +46,8 @@ benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks
 	@for name in floor growth judging straightforward warm_arm; do \
 		$(BIN)/python -m benchmarks.$$name --quick --json; done
 
-test-faults: $(VENV)/.dev  ## Parts of a running study are killed, one after another
-	$(BIN)/python -m pytest -m faults tests/faults
+test-faults: $(VENV)/.dev  ## Parts of a running study are killed one after another; planted secrets are looked for
+	$(BIN)/python -m pytest -m faults tests/faults tests/test_planted_secrets.py
 
 test-cluster: $(VENV)/.dev  ## The platform on a running cluster: KUBECONFIG's, else ../shared/cluster, as root
 	$(BIN)/python -m pytest -m cluster tests/cluster/live
