@@ -248,7 +248,11 @@ def run_sweep(
     try:
         with trying(study, corpus.documents, ledger, counts, watcher) as results_of:
             found, stops = answer(phases.choosing, arms, results_of)
-            result = replace(_result(study, corpus, golden, phases, found), stopped=stops)
+            result = replace(
+                _result(study, corpus, golden, phases, found),
+                stopped=stops,
+                raced=study.search.mode == "racing",
+            )
             if phases.holdout:
                 result = score_holdout(result, phases.holdout, results_of, ledger)
     except OnlyJobs as cluster:
@@ -271,7 +275,9 @@ def read_results(study: Study, storage: str | None = None) -> SweepResult:
     golden = recorded_golden(study, ledger, corpus)
     phases = phases_of(_setting(study, place(storage), corpus, golden, None))
     found, stops = answer(phases.choosing, arms, reading(ledger))
-    result = replace(_result(study, corpus, golden, phases, found), stopped=stops)
+    result = replace(
+        _result(study, corpus, golden, phases, found), stopped=stops, raced=study.search.mode == "racing"
+    )
     if phases.holdout:
         result = recorded_holdout(result, phases.holdout, ledger)
     usage = usage_of({}, time.monotonic() - started, unpriced_models(study))

@@ -49,7 +49,7 @@ def decide(
     scores[early] = np.nan  # what a race stopped is out already, and has only the questions of its rounds
     missing[early] = False
     # a race leaves less of the error for the end
-    found = compare(scores, labels, level=level + ERROR if result.stopped else level)
+    found = compare(scores, labels, level=level + ERROR if result.raced else level)
     verdict = Verdict(
         metric=metric,
         rule=rule,

@@ -50,6 +50,7 @@ class SweepResult:
         study_text: the study file as it was read.
         choice: how the study wants its verdict.
         holdout: the questions kept from choosing; ``None`` if the study keeps none.
+        raced: whether the arms ran in a race, which leaves less error for the verdict at its end.
         stopped: in a race, the arms that were stopped early, by their ids; their rows end there.
     """
 
@@ -64,6 +65,7 @@ class SweepResult:
     study_text: str = ""
     choice: Choice = field(default_factory=Choice)
     holdout: Holdout | None = None
+    raced: bool = False
     stopped: Mapping[str, Stop] = field(default_factory=dict)
 
     def verdict(self, metric: str | None = None, rule: Rule | None = None) -> Verdict:

@@ -98,7 +98,11 @@ def swept(path: Path, storage: Path) -> SweepResult:
     phases = phases_of(verbs._setting(study, verbs.place(str(storage)), corpus, golden, None))
     results_of = in_this_process(ledger, corpus)
     found, stops = answer(phases.choosing, list_arms(study), results_of)
-    result = replace(verbs._result(study, corpus, golden, phases, found), stopped=stops)
+    result = replace(
+        verbs._result(study, corpus, golden, phases, found),
+        stopped=stops,
+        raced=study.search.mode == "racing",
+    )
     return score_holdout(result, phases.holdout, results_of, ledger) if phases.holdout else result
 
 

@@ -55,7 +55,7 @@ def test_a_stopped_arm_is_out_with_its_questions_told_and_the_rest_is_compared()
     stops = stops_after(
         [replace(arm, rows=arm.rows[:20]) for arm in whole.arms], whole.questions[:20], METRIC, 3
     )
-    verdict = replace(whole, arms=(*whole.arms[:2], cut), stopped=stops).verdict()
+    verdict = replace(whole, arms=(*whole.arms[:2], cut), stopped=stops, raced=True).verdict()
     assert len(stops) == 1 and len(verdict.tied) == 2
     last = verdict.arms[-1]
     assert (last.stopped_after, last.tied, last.mean) == (20, False, pytest.approx(0.1))
