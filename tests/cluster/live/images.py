@@ -55,14 +55,14 @@ def make_ours() -> None:
         return
     stamp.unlink(missing_ok=True)
     folder = CACHE / "roots" / "dream"
-    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(["rm", "-rf", folder], check=True)
     try:
         build = [ROOT / "infra" / "image" / "build-rootfs.sh", SHARED, folder, DREAM_IMAGE]
         done = subprocess.run(build, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+        stamp.write_text(wanted)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    stamp.write_text(wanted)
+        subprocess.run(["rm", "-rf", folder], check=True)  # many times faster than Python does it
 
 
 def make_store() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ from .figures import Figures
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 
-# What every namespace has, and what happened in it.
-NOT_OURS = {"configmaps/kube-root-ca.crt", "serviceaccounts/default"}
-HAPPENED = {"events", "events.events.k8s.io"}
+# What every namespace has, and the operator of PostgreSQL gives to one with a Cluster.
+NOT_OURS = {"configmaps/kube-root-ca.crt", "serviceaccounts/default", "configmaps/cnpg-default-monitoring"}
+
+# What happened, and the mirror of a Service.
+NOT_THINGS = {"events", "events.events.k8s.io", "endpoints"}
 
 
 def typed(marks: tuple[str, str]) -> list[str]:
@@ -36,16 +39,20 @@ def left(cluster: Cluster) -> dict[str, dict[str, Any]]:
     """Everything in the namespace, by ``resource/name``."""
     kinds = cluster.run("kubectl", "api-resources", "--verbs=list", "--namespaced", "--output=name").split()
     found: dict[str, dict[str, Any]] = {}
-    for kind in sorted(set(kinds) - HAPPENED):
+    for kind in sorted(set(kinds) - NOT_THINGS):
         listed = json.loads(cluster.kubectl("get", kind, "--output", "json"))
         found |= {f"{kind}/{each['metadata']['name']}": each for each in listed["items"]}
     return {name: each for name, each in found.items() if name not in NOT_OURS}
 
 
 def of_the_database(resource: dict[str, Any]) -> bool:
-    """Whether a resource belongs to PostgreSQL's Cluster, or is owned by what does."""
+    """Whether a resource is PostgreSQL's Cluster or of its making."""
     owners = {owner["kind"] for owner in resource["metadata"].get("ownerReferences", [])}
-    return resource["kind"] == "Cluster" or bool(owners & {"Cluster", "Service", "Endpoints"})
+    return resource["kind"] == "Cluster" or bool(owners & {"Cluster", "Service"})
+
+
+def is_volume(name: str) -> bool:
+    return name.startswith("persistentvolumeclaims/")
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +69,13 @@ def deleted(stack: Stack, kept: tuple[str, Ended]) -> dict[str, dict[str, Any]]:
     cluster = stack.cluster
     for command in typed(("kubectl -n argocd delete application dream", "make secrets")):
         cluster.shell(command)
-    wait_for(lambda: not cluster.get("pods"), "the end of every Pod", seconds=300)
+    wait_for(lambda: not cluster.get("pods"), "the end of every Pod", seconds=400)
+    time.sleep(10)  # what Pods and Deployments owned goes a moment after them
     return left(cluster)
 
 
 def test_data_is_left_and_nothing_else(deleted: dict[str, dict[str, Any]]) -> None:
-    volumes = {name for name in deleted if name.startswith("persistentvolumeclaims/")}
+    volumes = set(filter(is_volume, deleted))
     assert {name.partition("/")[2] for name in volumes} == {"minio-data", "home-jupyter-0", "postgres-1"}
     others = {name for name, each in deleted.items() if name not in volumes and not of_the_database(each)}
     assert not others
