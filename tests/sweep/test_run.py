@@ -46,6 +46,10 @@ def test_a_study_gives_every_arm_every_score_and_a_second_run_makes_no_call(tmp_
     assert 0 < first.said["asking_seconds"] < first.said["seconds"]
     assert first.said["embedded_texts"] > 0
     assert Path(first.said["report"]).is_file()
+    for arm in first.said["losses"]:
+        assert arm["traced"] == 6 and sum(arm["per_hundred"].values()) == pytest.approx(100, abs=0.1)
+    assert len(first.said["losses"]) == 4 and first.said["matters"]["arms"] == 4
+    assert first.said["verdict"]["recommended"]
 
     again = run(study, tmp_path / "store")
 
