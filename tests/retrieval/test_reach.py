@@ -51,7 +51,9 @@ def test_evidence_that_no_chunk_covers_has_no_rank():
 
 
 def test_a_parent_that_covers_is_reached_by_those_of_its_leaves_that_hold_a_part():
-    parent = Chunk("a#9", "…", Span("a", 0, 300))
-    leaves = [leaf(0, 0, 100, "a#9"), leaf(1, 100, 200, "a#9"), leaf(2, 200, 300, "a#9")]
-    index = index_of(leaves, [0.9, 0.2, 0.5], (parent,))
-    assert reach_of(index, QUESTION, [Span("a", 110, 290)]) == (Reach(True, 2),)  # not by the first leaf
+    parent = Chunk("a#9", "…", Span("a", 0, 400))
+    leaves = [leaf(number, 100 * number, 100 * number + 100, "a#9") for number in range(4)]
+    index = index_of(leaves, [0.9, 0.2, 0.5, 0.3], (parent,))
+    long = Span("a", 110, 390)
+    assert not any(each.covers(long) for each in leaves) and parent.covers(long)
+    assert reach_of(index, QUESTION, [long]) == (Reach(True, 2),)  # not by the first leaf, which holds none

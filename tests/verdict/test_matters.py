@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dream.sweep.result import Arm
+from dream.verdict.effects import effect_matrices
 from dream.verdict.matters import find_matters
 
 from .grid import grid, result_of
@@ -115,11 +116,19 @@ def test_a_knob_of_one_method_and_an_arm_that_failed_leave_shares_that_add_up():
     assert shares(holed)["LLM"] == pytest.approx(shares(full)["LLM"], abs=0.12)
 
 
+def test_the_parts_of_a_grid_with_holes_are_the_whole():
+    arms = grid(METHODS, LLMS, EMBEDDINGS)[:-2]  # main effects overlap
+    matrices = effect_matrices(arms)
+    whole = np.eye(len(arms)) - 1 / len(arms)
+    assert sum(matrices.values()) == pytest.approx(whole, abs=1e-9)
+    assert min(np.linalg.eigvalsh(matrix).min() for matrix in matrices.values()) > -1e-9
+
+
 def test_missing_scores_are_filled_in_counted_and_change_little():
     arms = grid(METHODS, LLMS, EMBEDDINGS)
-    values = scores(arms, 40)
+    values = scores(arms, 120)
     whole = find_matters(result_of(arms, values))
-    holes = np.random.default_rng(3).random(values.shape) < 0.05
+    holes = np.random.default_rng(3).random(values.shape) < 0.25
     holed = find_matters(result_of(arms, np.where(holes, np.nan, values)))
     assert holed.filled == holes.sum() and "missing scores were filled in" in " ".join(holed.sentences())
     for source, share in shares(whole).items():
@@ -196,5 +205,8 @@ def test_halves_of_the_judgings_take_the_judges_luck_out_of_the_oracle():
     arms = grid(["chunks", "window"], LLMS, ["minilm"])
     dice = np.random.default_rng(13)
     noise = 0.5 + dice.normal(0, 0.2, (4, 200, 2))
-    router = find_matters(result_of(arms, noise)).router
-    assert router.ceiling > 0.1 and abs(router.halves_gain) < 0.04
+    found = find_matters(result_of(arms, noise))
+    assert found.router.ceiling > 0.1 and abs(found.router.halves_gain) < 0.04
+    components = {share.source: share.variance for share in found.between_scores}
+    # all of it is noise: none is left for the question, or for how arm and question meet
+    assert abs(components["question"]) < 0.002 and abs(components["arm × question"]) < 0.005
