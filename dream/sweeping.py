@@ -89,6 +89,9 @@ def trying(
                     started["url"] = opened.enter_context(offline_server(study, connection))
                 at_work = replace(setting, offline_url=started["url"])
                 tally = started["tally"]
+                wanted = {"trials_wanted": len(pending)}
+                wanted["questions_wanted"] = len(pending) * len(setting.questions)
+                tally.add.remote(wanted)
                 failed = prepare(at_work, documents, pending, ledger, tally, watcher)
                 results |= run_trials(at_work, pending, ledger, tally, failed, watcher)
             return [results[arm.id] for arm in arms]
@@ -119,8 +122,8 @@ def _start(study: Study, setting: Setting, ledger: Ledger, counts: dict[str, flo
     import ray
 
     # its machine may be lost; then the counts so far are, and nothing else
-    tally: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Tally).remote()
-    tally.add.remote(counts)
+    tally: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Tally).remote(study.name)
+    tally.add.remote({**counts, "dollars_allowed": study.limits.dollars or 0.0})
     llms = [study.models.llms[name] for name in {study.models.judge, *study.search.llm}]
     start_actors(bounds_of(study, setting.storage), map(provider_of, llms))
     return tally

@@ -11,6 +11,7 @@ import typer
 
 from dream import logs
 from dream.cli import corpus, golden, judge, models
+from dream.cli.attach import attach
 from dream.cli.connect import connect
 from dream.cli.doctor import doctor
 from dream.cli.init import init
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for command in (init, doctor, plan, run, report, verdict, connect):
+for command in (init, doctor, plan, run, report, verdict, connect, attach):
     app.command()(command)
 for group, name in ((corpus, "corpus"), (golden, "golden"), (judge, "judge"), (models, "models")):
     app.add_typer(group.app, name=name)

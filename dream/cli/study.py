@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from dream.cli.options import AsJson, Quiet, Storage, StudyFile
+from dream.cli.attach import Submit, submitted
+from dream.cli.options import AsJson, Context, Namespace, Quiet, Storage, StudyFile
 from dream.errors import DreamError
 from dream.shell import DONE, FAILURES, STOPPED, print_json, shown_progress
 
@@ -42,16 +43,29 @@ def plan(
         print_plan(found, Console(highlight=False))
 
 
-def run(study: StudyFile, storage: Storage = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+def run(
+    study: StudyFile,
+    storage: Storage = None,
+    submit: Submit = False,
+    namespace: Namespace = "dream",
+    context: Context = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
     """Run the study: golden dataset, indexes, every arm, leaderboard, report, MLflow.
 
     Running again resumes: nothing that is finished is computed, called or paid for again.
 
     Example: dream run study.yaml
+    Example: dream run study.yaml --submit --storage s3://dream/ledger
     """
     from dream import verbs
     from dream.study_file import load_study
 
+    if submit:
+        raise typer.Exit(
+            submitted(load_study(study), verbs.place(storage).storage, namespace, context, as_json)
+        )
     try:
         # Ray tells of a worker that died on standard output, which is for results.
         with redirect_stdout(sys.stderr), shown_progress(quiet) as watcher:

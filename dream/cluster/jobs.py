@@ -108,7 +108,7 @@ def run_job(
         raise DreamError(
             "a job cannot see a folder of this machine", storage, "set DREAM_STORAGE=s3://bucket/prefix"
         )
-    client = _client(address)
+    client = jobs_client(address)
     with tempfile.TemporaryDirectory(prefix="dream-job-") as folder:
         pack_study(study, Path(folder), notebook)
         check = f"python -m dream.cluster.check {json.dumps(json.dumps(own_versions()))}"
@@ -153,7 +153,12 @@ def pack_study(study: Study, folder: Path, notebook: bytes = b"") -> Path:
     return target
 
 
-def _client(address: str) -> Any:
+def jobs_client(address: str) -> Any:
+    """Ray's client of the Jobs API at that address.
+
+    Raises:
+        DreamError: nothing answers there, or it refuses the token.
+    """
     from ray.job_submission import JobSubmissionClient
 
     # Ray's own client prefers these two to its argument, and RAY_ADDRESS may still be ray://…

@@ -302,14 +302,19 @@ def _listening(gate: Gate) -> Any:
     """An HTTP client that tells the gate of refusals; the retries themselves are the OpenAI client's."""
     from openai import DefaultAioHttpClient
 
+    async def start(request: Any) -> None:
+        request.extensions["started"] = time.perf_counter()
+
     async def hear(response: Any) -> None:
         headers = response.headers
+        outcome = "refused" if response.status_code == 429 else "failed" if response.is_error else "answered"
+        gate.counted(time.perf_counter() - response.request.extensions["started"], outcome)
         if response.status_code == 429:
             gate.refused(seconds_of(headers.get("retry-after", "")))
         elif headers.get("x-ratelimit-remaining-requests") == "0":
             gate.pause(seconds_of(headers.get("x-ratelimit-reset-requests", "")))
 
-    return DefaultAioHttpClient(event_hooks={"response": [hear]}, verify=_certificates())
+    return DefaultAioHttpClient(event_hooks={"request": [start], "response": [hear]}, verify=_certificates())
 
 
 @cache

@@ -21,6 +21,7 @@ from typing import Any
 
 from dream.errors import MissingObject, ModelError
 from dream.models.capacity import LOST_AFTER, Capacity, Demand, Grant, Purse, Rules
+from dream.models.monitor import count_call, show_calls
 from dream.records import digest_of
 from dream.storage import open_storage
 from dream.study import Study
@@ -38,12 +39,16 @@ class CapReached(ModelError):
 class ProviderLimiter:
     """Ray actor: a provider's capacity."""
 
-    def __init__(self) -> None:
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
         self._capacity = Capacity()
 
     def exchange(self, demand: Demand) -> Grant:
         """Hear what a holder has and wants, and say what it may."""
-        return self._capacity.grant(demand, time.monotonic())
+        granted = self._capacity.grant(demand, time.monotonic())
+        holders = self._capacity.holders.values()
+        show_calls(self._provider, sum(one.under_way for one in holders), sum(one.waiting for one in holders))
+        return granted
 
 
 class StudyPurse:
@@ -84,7 +89,7 @@ def provider_limiter(provider: str) -> Any:
     actor: Any = ray.remote(ProviderLimiter)
     return actor.options(
         name=name, namespace=NAMESPACE, get_if_exists=True, lifetime="detached", num_cpus=0, max_restarts=-1
-    ).remote()
+    ).remote(provider)
 
 
 def study_purse(storage: str, study: str, cap: float | None) -> Any:
@@ -121,8 +126,9 @@ class Gate:
     Open it with ``async with``: it then talks to the actors in the background.
     """
 
-    def __init__(self, rules: Rules, limiter: Any = None, purse: Any = None) -> None:
+    def __init__(self, rules: Rules, limiter: Any = None, purse: Any = None, provider: str = "") -> None:
         self.rules = rules
+        self._provider = provider
         self._limiter, self._purse = limiter, purse
         self._holder = uuid.uuid4().hex
         self._waiting: deque[tuple[Pass, asyncio.Future[None]]] = deque()
@@ -173,6 +179,11 @@ class Gate:
             yield mine
         finally:
             self._end(mine)
+
+    def counted(self, seconds: float, outcome: str) -> None:
+        """A request was answered, refused or failed; whoever watches the cluster may know."""
+        if self._limiter is not None:
+            count_call(self._provider, seconds, outcome)
 
     def refused(self, pause: float) -> None:
         """The provider said "too many requests", and perhaps for how many seconds."""
@@ -305,7 +316,7 @@ class Bounds:
         if not self.shared:
             return Gate(self.rules)
         purse = None if self.dollars is None else study_purse(self.storage, self.study, self.dollars)
-        return Gate(self.rules, provider_limiter(provider), purse)
+        return Gate(self.rules, provider_limiter(provider), purse, provider)
 
 
 def start_actors(bounds: Bounds, providers: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from dream import logs
 from dream.ledger import Ledger
 from dream.models.meter import FIRST, KIND, LAST, added
+from dream.models.monitor import show_study
 from dream.sweep.result import Usage
 
 log = logging.getLogger("dream.worker")
@@ -79,13 +80,15 @@ def usage_of(counts: Mapping[str, float], seconds: float, unpriced: Sequence[str
 class Tally:
     """Sums what workers tell; lives as a Ray actor beside the run."""
 
-    def __init__(self) -> None:
+    def __init__(self, study: str) -> None:
+        self._study = study
         self.counts: dict[str, float] = {}
         self.said: list[tuple[int, str]] = []
 
     def add(self, counts: Mapping[str, float]) -> None:
-        """Add to the sums."""
+        """Add to the sums, and let whoever watches the cluster see them."""
         self.counts = added([self.counts, counts])
+        show_study(self._study, self.counts)
 
     def say(self, level: int, line: str) -> None:
         """Keep a worker's log record for the process that shows it."""

@@ -155,7 +155,7 @@ def _trial(config: dict[str, Any], setting: Setting, tally: Any) -> None:
         return
     finally:
         with contextlib.suppress(Exception):
-            reporter.tell(totals, now=True)
+            reporter.tell({**totals, "trials": 1}, now=True)
     means = {name: result.summary(name).mean for name in setting.study.metrics}
     tune.report(
         {"questions": len(result.rows), **{name: mean for name, mean in means.items() if mean is not None}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -93,6 +94,7 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
     method = method_of(arm)
     index = open_index(ledger, setting.index_of(method, arm.embedding), setting.cache.expanduser())
     rows: dict[str, Row] = {}
+    troubles = Counter(failures=0)
     # Enough questions under way that the gate is always full, few enough that answers come in order.
     places = asyncio.Semaphore(2 * bounds.rules.calls_at_once)
     probes, others = _probes(setting.questions)
@@ -102,11 +104,12 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
         async with places:
             row = await _row(setting, question, method, search, chat, judge, probed)
         rows[question.id] = row
+        troubles["failures"] += bool(row.error) or any(score.missing for score in row.scores)
         if len(rows) == len(probes):
             probed.set()
         meters = (chat.meter, judging.meter, *(each.meter for each in embedders.values()))
         used = added(meter.sums() for meter in meters)
-        tell({**ledger_counts(ledger), **used, "questions": len(rows)})
+        tell({**ledger_counts(ledger), **used, **troubles, "questions": len(rows)})
 
     try:
         async with AsyncExitStack() as opened:

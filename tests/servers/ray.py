@@ -22,11 +22,13 @@ class RayCluster:
     Attributes:
         client: address for the Ray client, ``ray://127.0.0.1:…``.
         jobs: address of the Jobs API.
-        token: what both ask for.
+        metrics: address of what Prometheus reads.
+        token: what both of the first ask for.
     """
 
     client: str
     jobs: str
+    metrics: str
     token: str = field(repr=False)
 
     def environment(self) -> dict[str, str]:
@@ -55,6 +57,7 @@ def ray_cluster(environment: Mapping[str, str], cpus: int = 2) -> Iterator[RayCl
 @contextlib.contextmanager
 def _one(environment: Mapping[str, str], cpus: int) -> Iterator[RayCluster]:
     token, gcs, client, dashboard = new_secret(), free_port(), free_port(), free_port()
+    metrics = free_port()
     settings = {
         "PYTHONPATH": str(ROOT),
         "RAY_AUTH_MODE": "token",
@@ -73,11 +76,13 @@ def _one(environment: Mapping[str, str], cpus: int) -> Iterator[RayCluster]:
             "--node-ip-address=127.0.0.1", f"--port={gcs}", f"--ray-client-server-port={client}",
             "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--num-cpus={cpus}",
             f"--object-store-memory={256 * 1024**2}", f"--temp-dir={folder}/r",
+            f"--metrics-export-port={metrics}",
         ]  # fmt: skip
         with running(
             command, settings, folder, lambda: _listens(client) and _listens(dashboard), [token], seconds=150
         ):
-            yield RayCluster(f"ray://127.0.0.1:{client}", f"http://127.0.0.1:{dashboard}", token)
+            urls = [f"http://127.0.0.1:{dashboard}", f"http://127.0.0.1:{metrics}/metrics"]
+            yield RayCluster(f"ray://127.0.0.1:{client}", *urls, token)
 
 
 def _listens(port: int) -> bool:
