@@ -117,7 +117,10 @@ def test_a_knob_of_one_method_and_an_arm_that_failed_leave_shares_that_add_up():
 
 
 def test_the_parts_of_a_grid_with_holes_are_the_whole():
-    arms = grid(METHODS, LLMS, EMBEDDINGS)[:-2]  # main effects overlap
+    arms = grid(METHODS, LLMS, EMBEDDINGS)
+    arms = [
+        arm for place, arm in enumerate(arms) if place not in (0, 3, 11)
+    ]  # all three main effects overlap
     matrices = effect_matrices(arms)
     whole = np.eye(len(arms)) - 1 / len(arms)
     assert sum(matrices.values()) == pytest.approx(whole, abs=1e-9)
