@@ -34,6 +34,8 @@ JOBS_PORT = 8265
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
+SECONDS_TO_TAKE = 60.0
+
 _CELLS = """
 import base64
 from dream.sweep.setting import load_notebook
@@ -184,10 +186,26 @@ def _start(client: Any, base: str, line: str, folder: str) -> str:
             if client.get_job_status(name).is_terminal():
                 continue
             return name
-        return str(
-            client.submit_job(entrypoint=line, submission_id=name, runtime_env={"working_dir": folder})
-        )
+        return start_job(client, name, line, {"working_dir": folder})
     raise AssertionError("count() does not end")
+
+
+def start_job(client: Any, name: str, line: str, runtime_env: dict[str, Any] | None = None) -> str:
+    """Submit a command; gives its name. A cluster that has just started is given a minute to take it.
+
+    Raises:
+        DreamError: the cluster does not take it.
+    """
+    deadline = time.monotonic() + SECONDS_TO_TAKE
+    while True:
+        try:
+            return str(client.submit_job(entrypoint=line, submission_id=name, runtime_env=runtime_env))
+        except RuntimeError as error:
+            if "No available agent" not in str(error) or time.monotonic() > deadline:
+                said = " ".join(str(error).split())[:200]
+                todo = "look at the head's log, then try again"
+                raise DreamError(f"Ray does not take the job ({said})", name, todo) from None
+            time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def _follow(client: Any, name: str, address: str, watcher: Watcher | None) -> str:

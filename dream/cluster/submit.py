@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from dream.cluster.access import Cluster, asking, open_cluster
 from dream.cluster.forward import forward
-from dream.cluster.jobs import JOBS_PORT, SECONDS_BETWEEN_LOOKS, jobs_client, jobs_versions
+from dream.cluster.jobs import JOBS_PORT, SECONDS_BETWEEN_LOOKS, jobs_client, jobs_versions, start_job
 from dream.cluster.packed import command_line, send_study
 from dream.cluster.versions import own_versions, same_versions
 from dream.errors import DreamError
@@ -86,7 +86,7 @@ def submit(study: Study, storage: str, cluster: Cluster | None, client: Any) -> 
             )
         _wait_for(client, name)
     else:
-        client.submit_job(entrypoint=line, submission_id=name)
+        start_job(client, name, line)
     return name
 
 
