@@ -104,8 +104,10 @@ class Outcome:
 @pytest.fixture(scope="module")
 def counting(stack: Stack) -> Iterator[Cluster]:
     """A second server of the models beside the first, so that one of them is left in peace."""
-    make = "helm template counting charts/models --namespace dream --set fullnameOverride=counting"
-    stack.cluster.shell(f"{make} --set-json latency=0.4 | kubectl apply --filename -")
+    make = (
+        "helm template counting charts/models --namespace dream --skip-tests --set fullnameOverride=counting"
+    )
+    stack.cluster.shell(f"{make} --set-json latency=1 | kubectl apply --filename -")
     stack.cluster.kubectl("rollout", "status", "deployment/counting")
     yield stack.cluster
     stack.cluster.shell(f"{make} | kubectl delete --wait=false --filename -")
