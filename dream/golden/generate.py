@@ -26,7 +26,18 @@ def generator_sources() -> list[Path]:
     """The files of ours that decide which questions the same documents lead to."""
     package = Path(__file__).parent
     # what plans and keeps the tasks, or comes after them, does not change what is asked
-    others = {"__init__", "build", "dataset", "duplicates", "edits", "generate", "locate", "normal", "shelf"}
+    others = {
+        "__init__",
+        "build",
+        "dataset",
+        "duplicates",
+        "edits",
+        "generate",
+        "holdout",
+        "locate",
+        "normal",
+        "shelf",
+    }
     own = [path for path in sorted(package.glob("*.py")) if path.stem not in others]
     return [*own, package.parent / "models" / "recorded.py"]
 

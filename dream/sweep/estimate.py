@@ -27,7 +27,7 @@ SECONDS_TO_IMPORT = 2.0  # of the judge's prompts, after the first answers
 
 # How far off the stand-ins may be, as factors: how many calls, tokens of prompts, of answers, seconds.
 # Answers of an LLM are seldom equal where those by rule are; answers may be half or twice as long.
-CALLS, INPUT, OUTPUT, SECONDS = (0.93, 1.15), (0.9, 1.15), (0.5, 2.0), (0.6, 2.0)
+CALLS, INPUT, OUTPUT, SECONDS = (0.85, 1.15), (0.85, 1.15), (0.5, 2.0), (0.6, 2.0)
 MEASURED = (0.9, 1.12)  # where calls of the model are recorded
 SAMPLED = (0.95, 1.05)  # where some questions stand for all
 

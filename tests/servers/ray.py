@@ -76,7 +76,7 @@ def _one(environment: Mapping[str, str], cpus: int) -> Iterator[RayCluster]:
             "--node-ip-address=127.0.0.1", f"--port={gcs}", f"--ray-client-server-port={client}",
             "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--num-cpus={cpus}",
             f"--object-store-memory={256 * 1024**2}", f"--temp-dir={folder}/r",
-            f"--metrics-export-port={metrics}",
+            f"--metrics-export-port={metrics}", f"--dashboard-agent-listen-port={free_port()}",
         ]  # fmt: skip
         with running(
             command, settings, folder, lambda: _listens(client) and _listens(dashboard), [token], seconds=150
