@@ -35,8 +35,8 @@ mlflow: $(VENV)/.run  ## The MLflow pages of what ran here, on http://127.0.0.1:
 		--backend-store-uri sqlite:///$(CURDIR)/.dream/mlflow.db \
 		--artifacts-destination $(CURDIR)/.dream/mlartifacts --workers 1 --port 5000
 
-test: $(VENV)/.dev  ## The tests, those with real servers included
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev  ## The tests, those with real servers included, two files at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-unit: $(VENV)/.dev  ## The fast tests only
 	$(BIN)/python -m pytest -m "not servers and not faults and not cluster and not notebooks" \
