@@ -27,7 +27,6 @@ def submitted(study: Study, storage: str, namespace: str, context: str | None, a
         if as_json:
             print_json({"job": name, "storage": storage})
             return DONE
-        typer.echo(f"{name} runs on the cluster; Ctrl-C leaves it running", err=True)
         return _watched(client, name)
 
 
@@ -59,6 +58,7 @@ def _watched(client: Any, name: str) -> int:
         sys.stdout.flush()
 
     try:
+        typer.echo(f"{name} runs on the cluster; Ctrl-C leaves it running", err=True)
         return follow(client, name, show)
     except KeyboardInterrupt:
         typer.echo(f"\ndetached; it goes on. Come back with: dream attach {name}", err=True)

@@ -201,8 +201,9 @@ def start_job(client: Any, name: str, line: str, runtime_env: dict[str, Any] | N
         try:
             return str(client.submit_job(entrypoint=line, submission_id=name, runtime_env=runtime_env))
         except RuntimeError as error:
-            if "No available agent" not in str(error) or time.monotonic() > deadline:
-                said = " ".join(str(error).split())[:200]
+            # 500: the agent that starts jobs is not up yet, or not found yet
+            if "status code 500" not in str(error) or time.monotonic() > deadline:
+                said = " ".join(str(error).split())[-200:]  # the reason stands at the end
                 todo = "look at the head's log, then try again"
                 raise DreamError(f"Ray does not take the job ({said})", name, todo) from None
             time.sleep(SECONDS_BETWEEN_LOOKS)
