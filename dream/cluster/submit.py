@@ -30,7 +30,7 @@ def jobs_api(cluster: Cluster | None) -> Iterator[Any]:
     """A client of the Jobs API: of RAY_API_SERVER_ADDRESS, beside RAY_ADDRESS, or through a forwarded port.
 
     Args:
-        cluster: the platform's, if there is a kubeconfig; its token is used where RAY_AUTH_TOKEN is not set.
+        cluster: the platform's, if there is a kubeconfig; its token opens its own forwarded port only.
 
     Raises:
         DreamError: no Jobs API can be reached, or its Ray is another one.
@@ -43,8 +43,9 @@ def jobs_api(cluster: Cluster | None) -> Iterator[Any]:
                 raise DreamError("no cluster to submit to", "RAY_API_SERVER_ADDRESS", todo)
             ports = opened.enter_context(forward(cluster, {f"{RAY_CLUSTER}-head": (JOBS_PORT,)}))
             address = f"http://127.0.0.1:{ports[0].local}"
-        if cluster is not None and not os.environ.get("RAY_AUTH_TOKEN"):
-            os.environ["RAY_AUTH_TOKEN"] = _token(cluster)
+            # Only there: an address that the user names may be of another cluster, which must not see it.
+            if not os.environ.get("RAY_AUTH_TOKEN"):
+                os.environ["RAY_AUTH_TOKEN"] = _token(cluster)
         if os.environ.get("RAY_AUTH_TOKEN"):
             os.environ.setdefault("RAY_AUTH_MODE", "token")
         same_versions(own_versions(), jobs_versions(address), address)
