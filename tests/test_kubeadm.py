@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.servers.fixtures import missing
+from tests.servers.programs import cluster_programs
 from tests.test_image import program
 
 ROOT = Path(__file__).parents[1]
@@ -39,12 +41,10 @@ CLUSTER = settings(KUBEADM / "cluster.env")
 @pytest.fixture(scope="session")
 def tools() -> Path:
     """Folder of kubeadm, etcd and others; unpacked once on a machine."""
-    cluster = ROOT.parent / "shared" / "cluster" / "cluster"
-    if not cluster.exists():
-        assert not os.environ.get("CI"), f"{cluster} is missing"
-        pytest.skip("the test cluster's programs are not on this machine")
-    done = subprocess.run([cluster, "tools"], capture_output=True, text=True, check=True)
-    return Path(done.stdout.strip())
+    folder = cluster_programs()
+    if folder is None:
+        missing("the test cluster's programs are not on this machine")
+    return folder
 
 
 Done = subprocess.CompletedProcess[str]

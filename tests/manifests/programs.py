@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import functools
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
+from tests.servers.fixtures import missing
+from tests.servers.programs import cluster_programs
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
@@ -19,34 +18,14 @@ CACHE = Path.home() / ".cache" / "dream" / "manifest-tools"
 LOCK = Path(__file__).with_name("tools.lock")
 
 
-def absent(reason: str) -> NoReturn:
-    """Skip, with the reason; but fail where nobody would read it.
-
-    In CI a check that silently does not run is worse than one that fails.
-    """
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@functools.cache
-def _test_cluster_programs() -> Path | None:
-    """Where the test cluster keeps its programs; None on a machine that has no test cluster."""
-    script = SHARED / "cluster" / "cluster"
-    if not script.exists():
-        return None
-    shown = subprocess.run([script, "tools"], capture_output=True, text=True, check=True)
-    return Path(shown.stdout.split()[-1])
-
-
 @functools.cache
 def program(name: str) -> str:
     """Path of a program: the one on the PATH, else the test cluster's; skips the test where there is none."""
     if found := shutil.which(name):
         return found
-    folder = _test_cluster_programs()
+    folder = cluster_programs()
     if folder is None or not (folder / name).exists():
-        absent(f"{name} is neither on the PATH nor among the test cluster's programs; install it to run this")
+        missing(f"{name} is neither on the PATH nor among the test cluster's programs: install it")
     return str(folder / name)
 
 
@@ -54,7 +33,7 @@ def crd_folder() -> Path:
     """Folder with the operators' schemas; skips the test where there is none."""
     folder = SHARED / "crds"
     if not folder.exists():
-        absent(f"{folder} is not there: the operators' resources cannot be validated")
+        missing(f"{folder} is not there: the operators' resources cannot be validated")
     return folder
 
 
@@ -79,6 +58,6 @@ def tools_environment() -> Path:
             for command in commands:
                 made = subprocess.run(command, capture_output=True, text=True, check=False)
                 if made.returncode != 0:
-                    absent(f"the scanners cannot be installed: {made.stderr.strip()}")
+                    missing(f"the scanners cannot be installed: {made.stderr.strip()}")
             done.write_text(wanted)
     return CACHE / "venv"

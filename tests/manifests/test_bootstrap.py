@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.servers.fixtures import missing
+
 from .conftest import kubeconform
 from .pods import pod_specs, refused
-from .programs import ROOT, SHARED, absent, program
+from .programs import ROOT, SHARED, program
 from .render import Document, describe, documents
 
 BOOTSTRAP = ROOT / "argocd" / "bootstrap"
@@ -22,7 +24,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What ``kubectl apply -k argocd/bootstrap`` would send, with the test cluster's copy of the release."""
     releases = sorted((SHARED / "cluster" / "manifests").glob("argo-cd-*.yaml"))
     if not releases:
-        absent("no manifest of an Argo CD release lies in ../shared/cluster/manifests")
+        missing("no manifest of an Argo CD release lies in ../shared/cluster/manifests")
     folder = tmp_path_factory.mktemp("argocd") / "bootstrap"
     shutil.copytree(BOOTSTRAP, folder)
     shutil.copy(releases[-1], folder / "release.yaml")

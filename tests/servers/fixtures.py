@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.servers.postgres import PostgresServer, postgres_programs, postgres_s
 from tests.servers.s3 import S3Server, s3_server
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip for want of a program; on CI, where nothing may be skipped unseen, fail."""
     if os.environ.get("CI"):
         pytest.fail(what, pytrace=False)

@@ -15,7 +15,7 @@ import yaml
 from dream.cluster.access import Cluster, open_cluster
 from tests.servers.fixtures import missing
 from tests.servers.process import free_port, new_secret, own_folder, running
-from tests.servers.s3 import CLUSTER
+from tests.servers.programs import cluster_programs
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +23,9 @@ def kubeconfig() -> Iterator[Path]:
     if os.environ.get("KUBECONFIG"):
         yield Path(os.environ["KUBECONFIG"])
         return
-    if not CLUSTER.exists():
+    programs = cluster_programs()
+    if programs is None:
         missing("no kube-apiserver: set KUBECONFIG to a cluster for tests")
-    programs = Path(
-        subprocess.run([CLUSTER, "tools"], check=True, capture_output=True, text=True).stdout.strip()
-    )
     with api_server(programs) as config:
         yield config
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import shutil
-import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -14,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.process import answers, free_port, new_secret, own_folder, running
-
-CLUSTER = Path(__file__).parents[3] / "shared" / "cluster" / "cluster"
+from tests.servers.programs import cluster_programs
 
 
 @dataclass(frozen=True)
@@ -112,13 +110,7 @@ def s3_server(
 @functools.cache
 def minio_program() -> str | None:
     """MinIO on the PATH, or from the test cluster's programs, if it is to be had."""
-    found = shutil.which("minio")
-    if found or not CLUSTER.exists():
+    if found := shutil.which("minio"):
         return found
-    # it may first unpack its programs, which takes a minute
-    said = subprocess.run(
-        [CLUSTER, "tools"], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
-    )
-    lines = said.stdout.split("\n")
-    folder = lines[-2] if said.returncode == 0 and len(lines) > 1 else ""
-    return shutil.which("minio", path=folder) if folder else None
+    folder = cluster_programs()
+    return shutil.which("minio", path=str(folder)) if folder else None

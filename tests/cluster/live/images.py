@@ -13,6 +13,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.servers.programs import cluster_programs
+
 from .cluster import CACHE, DREAM_IMAGE, ROOT, SHARED, Cluster
 
 # What our image is made from.
@@ -71,7 +73,8 @@ def make_store() -> None:
     server, client = named(minio["image"]), named(minio["client"])
     if archive(server).exists() and archive(client).exists():
         return
-    programs = Path(subprocess.check_output([SHARED, "tools"], text=True).split()[-1])
+    programs = cluster_programs()
+    assert programs is not None, f"{SHARED} is missing"
     folder = CACHE / "roots" / "minio"
     shutil.rmtree(folder, ignore_errors=True)
     try:
