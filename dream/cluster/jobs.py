@@ -1,29 +1,25 @@
 """A whole command as a Ray job, over plain HTTP: for where the Ray client cannot connect.
 
-The study travels with its question files and modules; documents and ledger must lie where the cluster
-sees them. A job goes on when this process ends, and a second start of the same command finds it again.
+The study travels through the storage with its question files and modules; documents and ledger must lie
+where the cluster sees them. A job goes on when this process ends, and a second start of the same command
+finds it again.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
 import re
-import shutil
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
+from dream.cluster.packed import command_line, send_study
 from dream.cluster.versions import own_versions
 from dream.errors import DreamError
 from dream.records import digest_of
@@ -35,12 +31,6 @@ JOBS_PORT = 8265
 SECONDS_BETWEEN_LOOKS = 1.0
 
 SECONDS_TO_TAKE = 60.0
-
-_CELLS = """
-import base64
-from dream.sweep.setting import load_notebook
-load_notebook(base64.b64decode({data!r}))
-"""
 
 _PROGRESS = re.compile(
     r"^(\w+) +([\d,]+)/([\d,]+) (\w+)(?:  ([\d,]+) calls, ([\d,]+) reused(?:  \$([\d,.]+))?)?"
@@ -106,53 +96,15 @@ def run_job(
         DreamError: the storage is a folder of this machine, or the job could not run.
         KeyboardInterrupt: stopped by the user; the job is stopped too.
     """
-    if "://" not in storage:
-        raise DreamError(
-            "a job cannot see a folder of this machine", storage, "set DREAM_STORAGE=s3://bucket/prefix"
-        )
     client = jobs_client(address)
-    with tempfile.TemporaryDirectory(prefix="dream-job-") as folder:
-        pack_study(study, Path(folder), notebook)
-        check = f"python -m dream.cluster.check {json.dumps(json.dumps(own_versions()))}"
-        line = f"{check} && python -m dream.cli {' '.join(command)} study.yaml --storage {storage}"
-        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-        identity = [line, *((path.name, path.read_bytes().hex()) for path in files)]
-        name = _start(client, f"dream-{study.name}-{digest_of(identity)[:10]}", line, folder)
+    check = f"python -m dream.cluster.check {json.dumps(json.dumps(own_versions()))}"
+    line = f"{check} && {command_line(storage, send_study(study, storage, notebook), command)}"
+    name = _start(client, f"dream-{study.name}-{digest_of(line)[:10]}", line)
     try:
         return _follow(client, name, address, watcher)
     except KeyboardInterrupt:
         client.stop_job(name)
         raise
-
-
-def pack_study(study: Study, folder: Path, notebook: bytes = b"") -> Path:
-    """Write the study into a folder, with copies of the files that it names; gives the study's path.
-
-    Secrets stay what they are in a study: names of environment variables, which the cluster has.
-    """
-    told = study.model_dump(mode="json", exclude_unset=True)
-    if "://" not in study.corpus:
-        shutil.copytree(study.path(study.corpus), folder / "corpus")
-        told["corpus"] = "corpus"
-    for place, file in enumerate(study.golden.files):
-        if "://" not in file.path:
-            target = folder / f"questions-{place}" / Path(file.path).name
-            target.parent.mkdir()
-            shutil.copy(study.path(file.path), target)
-            told["golden"]["files"][place]["path"] = target.relative_to(folder).as_posix()
-    modules = [Path(study.path(named)) for named in study.modules]
-    for path in modules:
-        shutil.copy(path, folder / path.name)
-    names = [path.name for path in modules]
-    if notebook:
-        data = base64.b64encode(notebook).decode()
-        (folder / "notebook_cells.py").write_text(_CELLS.format(data=data), encoding="utf-8")
-        names.append("notebook_cells.py")
-    if names:
-        told["modules"] = names
-    target = folder / "study.yaml"
-    target.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return target
 
 
 def jobs_client(address: str) -> Any:
@@ -178,7 +130,7 @@ def jobs_client(address: str) -> Any:
             os.environ["RAY_API_SERVER_ADDRESS"] = before
 
 
-def _start(client: Any, base: str, line: str, folder: str) -> str:
+def _start(client: Any, base: str, line: str) -> str:
     """Submit, unless the same command is under way already; gives the job's name."""
     for number in count(1):
         name = f"{base}-{number}"
@@ -186,11 +138,11 @@ def _start(client: Any, base: str, line: str, folder: str) -> str:
             if client.get_job_status(name).is_terminal():
                 continue
             return name
-        return start_job(client, name, line, {"working_dir": folder})
+        return start_job(client, name, line)
     raise AssertionError("count() does not end")
 
 
-def start_job(client: Any, name: str, line: str, runtime_env: dict[str, Any] | None = None) -> str:
+def start_job(client: Any, name: str, line: str) -> str:
     """Submit a command; gives its name. A cluster that has just started is given a minute to take it.
 
     Raises:
@@ -199,7 +151,7 @@ def start_job(client: Any, name: str, line: str, runtime_env: dict[str, Any] | N
     deadline = time.monotonic() + SECONDS_TO_TAKE
     while True:
         try:
-            return str(client.submit_job(entrypoint=line, submission_id=name, runtime_env=runtime_env))
+            return str(client.submit_job(entrypoint=line, submission_id=name))
         except RuntimeError as error:
             # 500: the agent that starts jobs is not up yet, or not found yet
             if "status code 500" not in str(error) or time.monotonic() > deadline:

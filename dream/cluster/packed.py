@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
+import shutil
 import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from dream.cluster.jobs import pack_study
+import yaml
+
 from dream.errors import DreamError
 from dream.records import digest_of
 from dream.storage import open_storage
@@ -22,6 +25,12 @@ from dream.study import Study
 
 # The same for every archive, so that the same study is the same archive.
 MOMENT = (1980, 1, 1, 0, 0, 0)
+
+_CELLS = """
+import base64
+from dream.sweep.setting import load_notebook
+load_notebook(base64.b64decode({data!r}))
+"""
 
 
 def send_study(study: Study, storage: str, notebook: bytes = b"") -> str:
@@ -39,6 +48,36 @@ def send_study(study: Study, storage: str, notebook: bytes = b"") -> str:
     key = f"submitted/{digest_of(archive.hex())[:16]}.zip"
     open_storage(storage).put(key, archive)
     return key
+
+
+def pack_study(study: Study, folder: Path, notebook: bytes = b"") -> Path:
+    """Write the study into a folder, with copies of the files that it names; gives the study's path.
+
+    Secrets stay what they are in a study: names of environment variables, which the cluster has.
+    """
+    told = study.model_dump(mode="json", exclude_unset=True)
+    if "://" not in study.corpus:
+        shutil.copytree(study.path(study.corpus), folder / "corpus")
+        told["corpus"] = "corpus"
+    for place, file in enumerate(study.golden.files):
+        if "://" not in file.path:
+            target = folder / f"questions-{place}" / Path(file.path).name
+            target.parent.mkdir()
+            shutil.copy(study.path(file.path), target)
+            told["golden"]["files"][place]["path"] = target.relative_to(folder).as_posix()
+    modules = [Path(study.path(named)) for named in study.modules]
+    for path in modules:
+        shutil.copy(path, folder / path.name)
+    names = [path.name for path in modules]
+    if notebook:
+        data = base64.b64encode(notebook).decode()
+        (folder / "notebook_cells.py").write_text(_CELLS.format(data=data), encoding="utf-8")
+        names.append("notebook_cells.py")
+    if names:
+        told["modules"] = names
+    target = folder / "study.yaml"
+    target.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return target
 
 
 def command_line(storage: str, key: str, words: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ def jobs_api(cluster: Cluster | None) -> Iterator[Any]:
         DreamError: no Jobs API can be reached, or its Ray is another one.
     """
     with contextlib.ExitStack() as opened:
-        address = os.environ.get("RAY_API_SERVER_ADDRESS") or _beside(os.environ.get("RAY_ADDRESS", ""))
+        address = named_address()
         if not address:
             if cluster is None:
                 todo = "set RAY_API_SERVER_ADDRESS, or KUBECONFIG to the platform's cluster"
@@ -53,7 +53,12 @@ def jobs_api(cluster: Cluster | None) -> Iterator[Any]:
 
 
 def find_cluster(namespace: str, context: str | None = None) -> Cluster | None:
-    """The platform's cluster, or ``None`` where no kubeconfig leads to one."""
+    """The platform's cluster, or ``None`` where no kubeconfig leads to one.
+
+    An address that the user names may be of another cluster, so the kubeconfig's is not asked then.
+    """
+    if context is None and named_address():
+        return None
     try:
         return open_cluster(namespace, context)
     except DreamError:
@@ -178,6 +183,11 @@ def _wait_for(client: Any, name: str) -> None:
             return
         time.sleep(SECONDS_BETWEEN_LOOKS)
     raise DreamError("Ray has not been given the job", f"RayJob {name}", f"kubectl describe rayjob {name}")
+
+
+def named_address() -> str:
+    """The Jobs API that the user names: RAY_API_SERVER_ADDRESS, or beside RAY_ADDRESS; or nothing."""
+    return os.environ.get("RAY_API_SERVER_ADDRESS") or _beside(os.environ.get("RAY_ADDRESS", ""))
 
 
 def _beside(ray_address: str) -> str:
