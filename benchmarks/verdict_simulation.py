@@ -1,12 +1,13 @@
 """Does the verdict keep its promises? Studies made up with a known truth, judged, and compared with it.
 
-    python -m benchmarks.verdict_simulation [--quick] [--json] [--studies N]
+    python -m benchmarks.verdict_simulation [--quick] [--json] [--studies N] [--questions N …]
 
 Scores come from a Gaussian copula with exactly known means: questions are hard or easy for all arms alike,
 and where there are documents, an arm is better on some of them than on others. Four kinds of metric: even
 (a bell on [0, 1]), skewed (most scores near 1), binary, and mixed (half of the arms' scores are binary and
-half even, so that differences of equal arms are lopsided). Three truths: all arms equal, one best by a
-step, and a ladder from best to worst. Told for each cell:
+half even, so that differences of equal arms are lopsided); and two that are hard in other ways: rare (binary,
+19 of 20 right) and alike (arms are nearly copies of each other, two by two). Three truths: all arms equal,
+one best by a step, and a ladder from best to worst. Told for each cell:
 
 - wrong: share of studies in which an arm that is truly among the best was called out (at most 5 %);
 - holds best: share in which the tie set holds a true best arm (at least 95 %);
@@ -55,7 +56,7 @@ class Cell:
     Attributes:
         arms: how many.
         questions: used for choosing.
-        metric: even, skewed, binary or mixed.
+        metric: even, skewed, binary, mixed, rare or alike.
         truth: equal, step or ladder.
         per_document: questions on one document; 1 for questions that stand alone.
         missing: share of scores that are missing by chance.
@@ -71,7 +72,7 @@ class Cell:
 
 def true_means(cell: Cell) -> Numbers:
     """The arms' expected scores."""
-    top = 0.75 if cell.metric == "skewed" else 0.6
+    top = {"skewed": 0.75, "rare": 0.95}.get(cell.metric, 0.6)
     if cell.truth == "equal":
         return np.full(cell.arms, top)
     if cell.truth == "step":  # a third are best, the others a step below
@@ -86,13 +87,15 @@ def draw(cell: Cell, means: Numbers, questions: int, dice: np.random.Generator) 
     shared = dice.normal(size=questions) * math.sqrt(0.5)
     local = dice.normal(size=(cell.arms, here))[:, documents] * math.sqrt(0.15)
     own = dice.normal(size=(cell.arms, questions)) * math.sqrt(0.35 if cell.per_document > 1 else 0.5)
+    if cell.metric == "alike":  # two by two, arms are nearly copies of each other
+        own[1::2] = math.sqrt(0.9) * own[: len(own) // 2 * 2 : 2] + math.sqrt(0.1) * own[1::2]
     latent = shared + own + (local if cell.per_document > 1 else 0.0)
     uniform = stats.norm.cdf(latent)
-    if cell.metric in ("binary", "mixed"):
+    if cell.metric in ("binary", "mixed", "rare"):
         scores = (uniform > 1 - means[:, None]).astype(np.float64)
     if cell.metric == "mixed":
         scores[::2] = _beta(uniform[::2], means[::2], 6.0)
-    elif cell.metric != "binary":
+    elif cell.metric not in ("binary", "rare"):
         strength = 1.2 if cell.metric == "skewed" else 6.0
         scores = _beta(uniform, means, strength)
     scores[dice.random(scores.shape) < cell.missing] = np.nan
@@ -179,7 +182,12 @@ def cells(quick: bool) -> list[Cell]:
         for metric in ("even", "skewed", "binary")
         for truth in ("equal", "step")
     ]
-    made += [Cell(12, questions, "mixed", "equal") for questions in (10, 40, 100)]
+    made += [
+        Cell(12, questions, metric, truth)
+        for questions in (10, 20, 40, 100)
+        for metric in ("mixed", "rare", "alike")
+        for truth in ("equal", "step")
+    ]
     made += [Cell(12, 60, metric, "step", missing=0.1) for metric in ("even", "skewed", "binary")]
     made += [
         Cell(200, questions, metric, truth)
@@ -243,10 +251,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few cells, within a minute")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--studies", type=int, help="of each cell with 12 arms")
+    parser.add_argument("--questions", type=int, nargs="*", help="only cells with so many questions")
     asked = parser.parse_args()
+
+    def wanted(cell: Cell) -> bool:
+        return not asked.questions or cell.questions in asked.questions
+
     studies = asked.studies or (150 if asked.quick else 1000)
     found = []
-    for cell in cells(asked.quick):
+    for cell in filter(wanted, cells(asked.quick)):
         started = time.monotonic()
         many = cell.arms > 50
         one = simulate(cell, max(20, studies // (8 if many else 1)), flips=499 if many else 999)
@@ -254,7 +267,7 @@ def main() -> None:
         if not asked.json:
             print(line(one), f"{time.monotonic() - started:6.1f} s", flush=True)
     raced = []
-    for cell in races(asked.quick):
+    for cell in filter(wanted, races(asked.quick)):
         raced.append(race(cell, studies))
         if not asked.json:
             print(race_line(raced[-1]), flush=True)

@@ -104,6 +104,11 @@ def notes_on(verdict: Verdict, result: SweepResult, found: Comparison) -> Iterat
             f"{who} stopped early by the race, which spared {saved:.0%} of the questions; their means rest "
             "on those asked until then."
         )
+        told = [
+            f"{arm.name} after {arm.stopped_after} questions, beaten by {arm.beaten_by}" for arm in early[:5]
+        ]
+        more = f"; and {len(early) - 5} more" if len(early) > 5 else ""
+        yield f"Stopped: {'; '.join(told)}{more}."
     lacking = [arm for arm in verdict.arms if arm.mean is not None and arm.coverage < 1]
     if lacking:
         least = min(arm.coverage for arm in lacking)

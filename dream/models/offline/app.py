@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from dream.models.offline import wire
 from dream.models.offline.counts import Counts
-from dream.models.offline.faults import FaultPlan
+from dream.models.offline.faults import FaultPlan, waver
 from dream.models.offline.options import Faults
 from dream.models.offline.reply import reply, text_of
 from dream.models.offline.requests import (
@@ -50,7 +50,8 @@ def make_app(faults: Faults, api_key: str | None = None) -> Starlette:
         most = most or read_count(asked, "max_tokens", default=0, most=10**9)
         fault = _refuse_by_plan(plan, body)
         said = reply(model, messages, asked.get("response_format"))
-        completion = _complete(body, model, messages, said.text, choices, most, cut=fault == "truncated")
+        text = waver(said.text, body, faults.wavering) if said.kind == "judge" else said.text
+        completion = _complete(body, model, messages, text, choices, most, cut=fault == "truncated")
         counts.chat(body, said.kind)
         if completion.finish == "length":
             counts.error("truncated")

@@ -1,9 +1,11 @@
-"""Decides which request meets which fault."""
+"""Decides which request meets which fault, and what a judge says who wavers."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
+from typing import Any
 
 from dream.models.offline.options import Faults
 
@@ -36,6 +38,30 @@ class FaultPlan:
         return self.faults.latency + (
             self.faults.jitter * _position(body, "jitter") if self.faults.jitter else 0.0
         )
+
+
+def waver(text: str, body: bytes, share: float) -> str:
+    """A judge's answer with that share of its verdicts turned round, other ones for another seed.
+
+    >>> waver('{"verdict":1}', b"a request", 1.0), waver('{"verdict":1}', b"a request", 0.0)
+    ('{"verdict":0}', '{"verdict":1}')
+    """
+    if not share:
+        return text
+    said = json.loads(text)
+    found: list[tuple[dict[str, Any], str]] = []
+    for one in (said, *said.get("statements", ()), *said.get("classifications", ())):
+        found += [(one, name) for name in ("verdict", "attributed") if isinstance(one, dict) and name in one]
+    for number, (one, name) in enumerate(found):
+        if _position(body, f"verdict {number}") < share:
+            one[name] = 1 - one[name]
+    if "TP" in said:
+        claims = [(one, name) for name in ("TP", "FP") for one in said[name]]
+        turned = [_position(body, f"claim {number}") < share for number in range(len(claims))]
+        for kind in ("TP", "FP"):
+            pairs = zip(claims, turned, strict=True)
+            said[kind] = [one for (one, name), other in pairs if (name == kind) != other]
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
 def _digest(body: bytes, salt: str) -> bytes:

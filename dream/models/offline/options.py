@@ -20,6 +20,7 @@ class Faults:
         rate_limited: share of the requests, 0 to 1, that are answered 429.
         failing: share of the requests that are answered 500.
         truncated: share of the chat requests whose answer is cut in the middle, finish_reason "length".
+        wavering: share of a judge's yes and no that is turned round, by the hash of body and seed.
         attempts: how often a request that is hit is hit.
         retry_after: seconds that the Retry-After header of a 429 says.
 
@@ -35,11 +36,12 @@ class Faults:
     rate_limited: float = 0.0
     failing: float = 0.0
     truncated: float = 0.0
+    wavering: float = 0.0
     attempts: int = 1
     retry_after: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("rate_limited", "failing", "truncated"):
+        for name in ("rate_limited", "failing", "truncated", "wavering"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DreamError(
                     f"{name} is {getattr(self, name)}", "offline server", "use a share from 0 to 1"
