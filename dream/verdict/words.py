@@ -88,7 +88,9 @@ def notes_on(verdict: Verdict, result: SweepResult, found: Comparison) -> Iterat
         listed = ", ".join(arm.name for arm in failed[:3]) + (" and more" if len(failed) > 3 else "")
         yield f"Not compared, for want of scores: {listed}."
     if verdict.clusters >= FEWEST and len(verdict.arms) > 1:
-        if verdict.clustered_by == "document":
+        if verdict.clustered_by == "document" and verdict.clusters == verdict.questions:
+            yield "No two questions rest on the same document: each counts on its own."
+        elif verdict.clustered_by == "document":
             yield (
                 f"{_evidence(verdict)}: questions of one document count as one piece of evidence, so that "
                 "the verdict speaks of other documents of this kind too."

@@ -1,9 +1,11 @@
 """Which requests are hit is decided by their bodies, not by their order."""
 
+import json
+
 import pytest
 
 from dream.errors import DreamError
-from dream.models.offline.faults import FaultPlan
+from dream.models.offline.faults import FaultPlan, waver
 from dream.models.offline.options import Faults
 
 BODIES = [f'{{"seed": {number}}}'.encode() for number in range(1000)]
@@ -40,3 +42,19 @@ def test_jitter_is_a_property_of_the_request():
 def test_impossible_faults_are_refused(wrong):
     with pytest.raises(DreamError):
         Faults(**wrong)
+
+
+def test_a_judge_that_wavers_turns_its_share_of_verdicts_round_and_others_for_another_seed():
+    said = json.dumps({"statements": [{"verdict": 1}] * 20})
+    turned = [
+        [one["verdict"] for one in json.loads(waver(said, f"body, seed {seed}".encode(), 0.3))["statements"]]
+        for seed in range(50)
+    ]
+    assert 0.25 < 1 - sum(map(sum, turned)) / 1000 < 0.35
+    assert turned[0] != turned[1] and waver(said, b"body", 0.0) == said
+    sorted_ = json.dumps({"TP": [{"statement": "a"}], "FP": [{"statement": "b"}], "FN": []})
+    assert json.loads(waver(sorted_, b"body", 1.0)) == {
+        "TP": [{"statement": "b"}],
+        "FP": [{"statement": "a"}],
+        "FN": [],
+    }
