@@ -37,6 +37,8 @@ def decide(
     Raises:
         DreamError: the metric was not scored, or the rule is not known.
     """
+    from dream.verdict.power import more_takes  # which reads scores as this file does
+
     metric = metric or result.objective
     if metric not in result.metrics:
         raise DreamError(f"'{metric}' was not scored", "metric", f"take one of {', '.join(result.metrics)}")
@@ -72,7 +74,10 @@ def decide(
             shortfall=max(0.0, reach) if math.isfinite(reach) else None,
             fragile=_fragile(result, found, scores, missing, labels, number),
         )
-    verdict = replace(verdict, reason=reason, notes=tuple(notes_on(verdict, result, found)))
+    notes = [*notes_on(verdict, result, found)]
+    if len(verdict.tied) > 1 and (more := more_takes(result, scores, labels, verdict.tolerance)):
+        notes.insert(0, more)
+    verdict = replace(verdict, reason=reason, notes=tuple(notes))
     return replace(verdict, text=tell(verdict))
 
 

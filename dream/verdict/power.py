@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dream.sweep.plan import Plan
-from dream.verdict.compare import FEWEST, compare
+from dream.verdict.compare import FEWEST
 from dream.verdict.decide import clusters_of, scores_of
 from dream.verdict.result import SweepResult
 
@@ -186,17 +186,54 @@ def spread_of(result: SweepResult, metric: str | None = None) -> float | None:
     cluster-robust standard error. ``None`` with fewer than two arms or FEWEST clusters.
     """
     scores, _ = scores_of(result.arms, result.questions, metric or result.objective)
+    return spread_among(scores, clusters_of(result.questions, result.choice.cluster)[0])
+
+
+def spread_among(scores: Any, labels: Sequence[str]) -> float | None:
+    """The same for scores, one row an arm, and each question's cluster.
+
+    >>> f"{spread_among([[0.0] * 8, [0.5, 0.1] * 4], range(8)):.3f}"
+    '0.214'
+    """
+    scores = np.asarray(scores, dtype=np.float64)
     scores = scores[(~np.isnan(scores)).any(axis=1)]
-    if len(scores) < 2:
+    used = (~np.isnan(scores)).sum(axis=0) >= 2
+    if len(scores) < 2 or len(set(np.asarray(labels)[used])) < FEWEST:
         return None
-    labels, _ = clusters_of(result.questions, result.choice.cluster)
-    found = compare(scores, labels)
-    if found.clusters < FEWEST:
-        return None
-    top = int(np.nanargmax(found.means))
+    top = int(np.nanargmax(np.nanmean(scores, axis=1)))
     spreads = [_spread(scores[arm] - scores[top], labels) for arm in range(len(scores)) if arm != top]
     known = [spread for spread in spreads if spread]
     return float(np.median(known)) if known else None
+
+
+def more_takes(result: SweepResult, scores: Any, labels: Sequence[str], difference: float) -> str:
+    """What it takes to tell arms apart that differ so much, in a sentence; empty where that is not known.
+
+    Args:
+        result: for the number of arms, and what a question cost each.
+        scores: one row an arm, one column a question; NaN where there is none.
+        labels: each question's cluster.
+        difference: between two arms' true means.
+    """
+    asked = int((~np.isnan(scores)).any(axis=0).sum())
+    spread = spread_among(scores, labels)
+    if spread is None or difference <= 0:
+        return ""
+    dollars = sum(arm.dollars / max(1, len(arm.rows)) for arm in result.arms)
+    found = power_of(
+        asked, len(result.arms), spread=spread, dollars_per_question=dollars or None, differences=[difference]
+    )
+    if not found.needed:
+        return (
+            f"A difference of {difference:g} between two arms would have been seen in 8 of 10 such studies."
+        )
+    needed = found.needed[0]
+    more = needed.questions - asked
+    price = "" if not dollars else f", for about ${dollars * more:,.2f} more"
+    return (
+        f"To see a difference of {difference:g} between two arms in 8 of 10 such studies takes about "
+        f"{needed.questions:,} questions like these, {more:,} more than there are{price}."
+    )
 
 
 def _spread(differences: Any, labels: Sequence[str]) -> float:

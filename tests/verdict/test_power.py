@@ -7,7 +7,7 @@ import pytest
 
 from dream.sweep.plan import Kind, Plan
 from dream.verdict.compare import compare
-from dream.verdict.power import PRIOR, detectable, power_of_plan, spread_of
+from dream.verdict.power import PRIOR, detectable, power_of_plan, questions_needed, spread_of
 from tests.verdict.made import result_of
 
 
@@ -56,3 +56,16 @@ def test_a_plan_tells_what_smaller_differences_cost() -> None:
 
     nothing = power_of_plan(plan, result_of({f"arm {n}": [None] * 40 for n in range(4)}))
     assert not nothing.pilot and nothing.spread == PRIOR and "assumed" in str(nothing)
+
+
+def test_a_verdict_with_a_tie_says_what_it_takes_to_know_more_and_what_that_costs() -> None:
+    made = {f"arm {n}": list(row) for n, row in enumerate(scores(0.2, 40))}
+    result = result_of(made, dollars=dict.fromkeys(made, 0.01))
+    (note,) = [note for note in result.verdict().notes if note.startswith("To see a difference of 0.05")]
+    spread = spread_of(result)
+    assert spread is not None
+    needed = questions_needed(0.05, len(made), spread)
+    assert f"{needed:,} questions like these, {needed - 40:,} more" in note
+    assert f"${(needed - 40) * 0.01 * len(made):,.2f}" in note
+    clear = {"good": [0.9, 0.8] * 20, "bad": [0.2, 0.1] * 20}
+    assert not any("difference of" in note for note in result_of(clear).verdict().notes)
