@@ -124,7 +124,15 @@ def test_only_what_is_named_reaches_the_builder() -> None:
     builder = (IMAGE / "build-rootfs.sh").read_text("utf-8")
     named = re.search(r"^for part in (.*); do$", builder, re.M)
     assert named and set(named[1].split()) == let_in, "the two builders see different sources"
-    assert all((ROOT / part).exists() for part in let_in - {"notebooks"})
+    assert all((ROOT / part).exists() for part in let_in)
+
+
+def test_the_notebooks_lie_where_the_chart_looks_for_them() -> None:
+    path = yaml.safe_load((ROOT / "charts/jupyter/values.yaml").read_text("utf-8"))["notebooks"]["path"]
+    steps = {each.name: each.read_text("utf-8") for each in (IMAGE / "steps").glob("*.sh")}
+    # links followed: their documents are links to the examples'
+    assert f"cp -rL /src/notebooks {path}\n" in steps["30-dream.sh"]
+    assert f"[ -s {path}/01_corpus.ipynb ]" in steps["50-check.sh"]
 
 
 def test_steps_install_by_hash_and_compile() -> None:
