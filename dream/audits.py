@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dream import verbs
@@ -23,7 +24,7 @@ from dream.golden.dataset import GoldenDataset
 from dream.ledger import Ledger
 from dream.models.chat import LETTERS_PER_TOKEN, USUAL_ANSWER, Reply, provider_of
 from dream.models.embedding import open_embedder
-from dream.models.limits import bounds_of, start_actors
+from dream.models.limits import Bounds, bounds_of, start_actors
 from dream.report.labelling import Labelling, start_labelling
 from dream.storage import open_storage
 from dream.study import OpenAIChat, OpenAIEmbedding, Prices, Study
@@ -71,9 +72,8 @@ def audit_golden(
     corpus = verbs.gather_corpus(study, ledger=ledger)
     golden = verbs.recorded_golden(study, ledger, corpus)
     embedding = study.models.embeddings[study.judge_embedding]
-    if isinstance(embedding, OpenAIEmbedding):
-        connect()  # its limits are kept by the cluster
-    bounds = bounds_of(study, where.storage)
+    called = isinstance(embedding, OpenAIEmbedding)
+    bounds = _bounds(study, where.storage) if called else bounds_of(study, where.storage)
     looked = look(golden, corpus, open_embedder(study.judge_embedding, embedding, bounds), ledger)
     estimate = estimate_asking(study, golden, looked, llms)
     asked = None
@@ -128,8 +128,7 @@ def _ask(
     storage: str,
     watcher: Watcher | None,
 ) -> Asked:
-    connect()
-    bounds = bounds_of(study, storage)
+    bounds = _bounds(study, storage)
     start_actors(bounds, [provider_of(study.models.llms[name]) for name in (*llms, study.models.judge)])
 
     def tell(done: int, total: int) -> None:
@@ -139,6 +138,12 @@ def _ask(
     # asked from this process, so the server is on this machine wherever Ray is
     with offline_server(study, Connection("local"), llms) as url:
         return wait_for(ask(study, golden, looked, ledger, bounds, llms, url, tell))
+
+
+def _bounds(study: Study, storage: str) -> Bounds:
+    """The study's limits as the cluster keeps them; where it lets in jobs only, this process alone counts."""
+    bounds = bounds_of(study, storage)
+    return replace(bounds, shared=False) if connect().kind == "jobs" else bounds
 
 
 def _write_decisions(study: Study, audit: GoldenAudit, ledger: Ledger) -> None:

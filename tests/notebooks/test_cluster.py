@@ -7,42 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.notebooks.run import NAMES, clean_environment, copied, execute
+from tests.notebooks.run import NAMES, copied, execute
 from tests.notebooks.test_local import tell_what_they_should
 from tests.servers.mlflow import MlflowServer
-from tests.servers.ray import RayCluster, ray_cluster
-from tests.servers.s3 import S3Server
+from tests.servers.ray import RayCluster
 from tests.sweep.shell import OFFLINE, SEARCH, small_study
 
 pytestmark = pytest.mark.notebooks
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def cluster(s3: S3Server) -> Iterator[RayCluster]:
-    with ray_cluster(s3.environment()) as found:
-        yield found
-
-
-@pytest.fixture
-def environment(cluster: RayCluster, s3: S3Server, mlflow_server: MlflowServer) -> dict[str, str]:
-    """What the cluster's own Jupyter has, or a laptop after `dream connect`."""
-    bucket = s3.bucket()
-    return clean_environment(
-        {
-            **cluster.environment(),
-            **s3.environment(),
-            "MLFLOW_TRACKING_URI": mlflow_server.url,
-            "DREAM_CORPUS": f"s3://{bucket}/documents",
-            "DREAM_STORAGE": f"s3://{bucket}/ledger",
-        }
-    )
 
 
 def test_the_notebooks_run_unchanged_on_a_cluster(
@@ -66,9 +41,14 @@ print("made:", result.usage.model_calls, "reused:", result.usage.reused)
 """
 
 
-def swept(folder: Path, environment: dict[str, str]) -> str:
+AUDIT = """
+print(dream.audit_golden(study))
+"""
+
+
+def swept(folder: Path, environment: dict[str, str], more: str = "") -> str:
     done = subprocess.run(
-        [sys.executable, "-c", SWEEP],
+        [sys.executable, "-c", SWEEP + more],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -101,9 +81,10 @@ def test_where_the_client_is_not_let_through_the_same_verbs_run_as_jobs(
 ) -> None:
     folder = small_study(tmp_path / "s", models=OFFLINE, search=SEARCH).parent
     closed = {**environment, "RAY_ADDRESS": "ray://127.0.0.1:9", "RAY_API_SERVER_ADDRESS": cluster.jobs}
-    said = swept(folder, closed)
+    said = swept(folder, closed, AUDIT)
     assert f"by jobs at {cluster.jobs}" in said
     assert "failed: []" in said and "sweep 24" in said  # the job's own progress came through
+    assert "of 6 questions flagged" in said
 
 
 def test_another_ray_is_told_in_one_sentence(environment: dict[str, str], tmp_path: Path) -> None:
