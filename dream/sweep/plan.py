@@ -284,6 +284,9 @@ def _assumptions(
     if rehearsal.sampled < 1:
         share = f"{rehearsal.sampled:.0%}".replace("%", " %")
         said.append(f"{share} of the questions were rehearsed and stand for all; --exact takes all")
+    for (what, why), number in rehearsal.notes.untold.most_common(3):
+        many = f"{number} {what}s" if " of " not in what and number > 1 else f"{number} {what}"
+        said.append(f"{many} came to nothing in the rehearsal, so what follows is not counted: {why}")
     models = sorted({one.call.model for one in left if not one.call.certain})
     new = [name for name in models if (name, "") not in known.seconds]
     if new:

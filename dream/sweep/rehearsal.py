@@ -12,7 +12,8 @@ import hashlib
 import io
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,15 +21,19 @@ from typing import Any
 from dream.ledger import Ledger
 from dream.models.capacity import Rules
 from dream.models.chat import ChatModel, Messages, Reply, chat_identity, chat_parameters, provider_of
-from dream.models.embedding import Embedder, Vectors, embedding_identity
+from dream.models.embedding import Embedder, Vectors, embedding_identity, unpack
 from dream.models.limits import Gate
 from dream.models.meter import Meter
 from dream.records import digest_of
 from dream.storage import Storage, StoredObject
 from dream.study import HashingEmbedding, MiniLMEmbedding, OfflineChat, OpenAIEmbedding, Prices, Study
 
-# Different LLMs put the same thing in different words, and so do the stand-ins of the first three.
+# Different LLMs put the same thing in different words, and so do their stand-ins: each has a style of its
+# own as long as there are any left, and then a word of its own.
 STYLES = ("extractive", "lead", "verbose")
+
+# Numbers in a vector of an embedding of which nothing is recorded; which, makes no difference.
+USUAL_DIMENSIONS = 384
 
 _read: ContextVar[list[str] | None] = ContextVar("keys that were read from the real storage", default=None)
 
@@ -112,12 +117,16 @@ class Notes:
     Attributes:
         calls: each distinct chat call once.
         meters: of the embeddings over HTTP, by name.
+        dimensions: of the embeddings, by name, as far as recorded vectors tell them.
+        untold: what could not be rehearsed, by what it was and why.
         weight: of the calls that are met from now on.
         spread: likewise.
     """
 
     calls: dict[str, Call] = field(default_factory=dict)
     meters: dict[str, Meter] = field(default_factory=dict)
+    dimensions: dict[str, int] = field(default_factory=dict)
+    untold: Counter[tuple[str, str]] = field(default_factory=Counter)
     weight: float = 1.0
     spread: tuple[float, float] = (1.0, 1.0)
 
@@ -129,15 +138,19 @@ class StandIn(ChatModel):
     provider: str = ""
     certain: bool = True
     notes: Notes = field(default_factory=Notes)
+    own_word: str = ""
 
     async def ask(
         self, messages: Messages, *, seed: int = 0, kind: str = "generate", **parameters: Any
     ) -> Reply:
         """The answer by rule; its seconds are below 0, by which it is known."""
         from dream.models.offline.reply import reply
+        from dream.models.offline.styles import NOTHING_SAID
         from dream.models.offline.tokens import count_prompt, count_tokens
 
         said = reply(self.model, messages, parameters.get("response_format")).text
+        if self.own_word and kind == "generate" and said != NOTHING_SAID:
+            said = f"{said} {self.own_word}"
         prompt = count_prompt(message["content"] for message in messages)
         return Reply(said, prompt, count_tokens(said), seconds=-1.0)
 
@@ -177,60 +190,77 @@ def stand_ins(study: Study, notes: Notes) -> dict[str, StandIn]:
     found = {}
     names = [*study.search.llm, study.models.judge]
     used = {name for group, name in used_models(study) if group == "llms"}
-    for name in dict.fromkeys(name for name in names if name in used):
-        model = study.models.llms[name]
+    models = {name: study.models.llms[name] for name in names if name in used}
+    taken = {model.style for model in models.values() if isinstance(model, OfflineChat)}
+    free = [style for style in STYLES if style not in taken]
+    for name, model in models.items():
         offline = isinstance(model, OfflineChat)
-        style = model.style if isinstance(model, OfflineChat) else STYLES[names.index(name) % len(STYLES)]
+        own_word = "" if offline or free else f"({name})"
+        style = model.style if isinstance(model, OfflineChat) else free.pop(0) if free else STYLES[0]
         prices: Prices | None = Prices(input=0) if isinstance(model, OfflineChat) else model.prices
         seed = study.seed if getattr(model, "send_seed", True) else None
         found[name] = StandIn(
             name, chat_identity(model), style, None, prices, chat_parameters(model), seed,  # type: ignore[arg-type]
             Gate(Rules(calls_at_once=1)), provider=provider_of(model), certain=offline, notes=notes,
+            own_word=own_word,
         )  # fmt: skip
     return found
 
 
-def stand_in_embedders(study: Study, notes: Notes, ledger: Ledger, some_text: str) -> dict[str, Embedder]:
+def stand_in_embedders(study: Study, notes: Notes) -> dict[str, Embedder]:
     """For each embedding of the study one with its identity, whose new vectors are hashed words.
 
     A stand-in for another embedding sees a part of the words only, so that it finds other chunks, as
-    another embedding does.
+    another embedding does. Its vectors are as long as the recorded ones that they meet.
     """
     return {
-        name: _embedder(name, study.models.embeddings[name], notes, ledger, some_text)
+        name: _embedder(name, study.models.embeddings[name], notes)
         for name in {*study.search.embedding, study.judge_embedding}
     }
 
 
 def _embedder(
-    name: str,
-    model: OpenAIEmbedding | MiniLMEmbedding | HashingEmbedding,
-    notes: Notes,
-    ledger: Ledger,
-    some_text: str,
+    name: str, model: OpenAIEmbedding | MiniLMEmbedding | HashingEmbedding, notes: Notes
 ) -> Embedder:
-    from dream.models.embedding import unpack
     from dream.models.hashing import embed_by_hashing
     from dream.models.offline.tokens import count_tokens
 
     identity, meter = embedding_identity(model), Meter()
     if isinstance(model, HashingEmbedding):
         return Embedder(name, identity, lambda texts: embed_by_hashing(texts, model.dimensions))
-    dimensions = 384
-    known = ledger.find("embed", {"embedding": identity, "text": some_text})
-    if known is not None:
-        dimensions = len(unpack(known))
 
     def some_words(texts: Sequence[str]) -> Vectors:
         if isinstance(model, OpenAIEmbedding):
             meter.embedding_tokens += sum(map(count_tokens, texts))
             meter.embedding_requests += -(-len(texts) // model.batch_size)
-        return embed_by_hashing(texts, 2 * dimensions)[:, :dimensions]
+        dimensions = notes.dimensions.get(name, USUAL_DIMENSIONS)
+        vectors = embed_by_hashing(texts, 2 * dimensions)[:, :dimensions].copy()
+        vectors[~vectors.any(axis=1), 0] = 1.0  # no embedding puts a text nowhere
+        return vectors
 
     if not isinstance(model, OpenAIEmbedding):
         return Embedder(name, identity, some_words)
     notes.meters[name] = meter
     return Embedder(name, identity, some_words, model.batch_size, meter)
+
+
+def recorded_dimensions(
+    ledger: Ledger, embedder: Embedder, groups: Iterable[Sequence[str]], texts: Iterable[str]
+) -> int | None:
+    """How long the embedding's recorded vectors are, told by the first that is found.
+
+    Args:
+        ledger: where vectors are recorded.
+        embedder: with the embedding's identity.
+        groups: texts that a run embeds together, such as all questions, or a document's chunks.
+        texts: those that it embeds one by one, such as reference answers.
+    """
+    named = [{"texts": list(group[: embedder.at_once])} for group in groups]
+    for inputs in (*named, *({"text": text} for text in texts)):
+        found = ledger.find("embed", {"embedding": embedder.identity, **inputs})
+        if found is not None:
+            return int(unpack(found).shape[-1])
+    return None
 
 
 @contextlib.contextmanager

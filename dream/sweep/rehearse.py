@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dream.errors import DreamError
 from dream.golden import GoldenDataset
 from dream.golden import build_golden as build
 from dream.golden.generate import Progress, testset_inputs
@@ -20,7 +21,15 @@ from dream.records import Corpus, Document, Question
 from dream.retrieval.index import build_index, contents_of, index_is_whole, open_index
 from dream.study import Study
 from dream.sweep.arms import method_of
-from dream.sweep.rehearsal import Notes, Overlay, StandIn, silent, stand_in_embedders, stand_ins
+from dream.sweep.rehearsal import (
+    Notes,
+    Overlay,
+    StandIn,
+    recorded_dimensions,
+    silent,
+    stand_in_embedders,
+    stand_ins,
+)
 from dream.sweep.result import Arm
 from dream.sweep.setting import Setting
 from dream.sweep.trial import IndexSearch, answer_question, know
@@ -53,14 +62,12 @@ class Rehearsal:
         sampled: share of the questions that were rehearsed.
     """
 
-    def __init__(
-        self, study: Study, ledger: Ledger, some_text: str = "", progress: Progress | None = None
-    ) -> None:
+    def __init__(self, study: Study, ledger: Ledger, progress: Progress | None = None) -> None:
         self.progress = progress
         self.study, self.notes, self.embedding, self.sampled = study, Notes(), Embedding(), 1.0
         self.ledger = Ledger(Overlay(ledger.storage))
         self.chats: dict[str, StandIn] = stand_ins(study, self.notes)
-        self.embedders = stand_in_embedders(study, self.notes, self.ledger, some_text)
+        self.embedders = stand_in_embedders(study, self.notes)
         self._before: dict[str, float] = {}
 
     def golden(self, corpus: Corpus) -> tuple[GoldenDataset, int]:
@@ -77,9 +84,12 @@ class Rehearsal:
                 if batch in rehearsed:
                     from dream.golden.ask import rehearse_asking  # brings ragas
 
-                    with silent():
-                        made = rehearse_asking(study, batch, self.ledger, judge, embedder)
-                else:
+                    try:
+                        with silent():
+                            made = rehearse_asking(study, batch, self.ledger, judge, embedder)
+                    except Exception as error:  # noqa: BLE001 - ragas raises whatever an odd answer leads to
+                        self.notes.untold["task of questions", _said(error)] += 1
+                if not made:
                     unseen += batch.questions
                 self.ledger.record("testset", testset_inputs(study, batch), made)
             self._note_embedding(self.notes.weight)
@@ -117,12 +127,28 @@ class Rehearsal:
         self.notes.weight, self.notes.spread = share / sampled if chosen else share, spread
         with tempfile.TemporaryDirectory() as cache, silent():
             setting = replace(setting, cache=Path(cache))
+            self._learn_dimensions(setting, arms)
             for number, arm in enumerate(arms):
                 if self.progress:
                     self.progress(number, len(arms))
                 search = self._search(setting, part, letters, arm)
                 wait_for(self._arm(setting, arm, search, chosen))
                 self._note_embedding(self.notes.weight)
+
+    def _learn_dimensions(self, setting: Setting, arms: Sequence[Arm]) -> None:
+        """Read how long recorded vectors are, for a stand-in's are compared with them."""
+        asked = [question.question for question in setting.questions]
+        single = [*(question.reference for question in setting.questions), *asked]
+        for name, embedder in self.embedders.items():
+            if name not in self.notes.dimensions:
+                found = recorded_dimensions(self.ledger, embedder, [asked], single)
+                if found is not None:
+                    self.notes.dimensions[name] = found
+        for arm in arms:
+            inputs = setting.index_of(method_of(arm), arm.embedding)
+            if arm.embedding not in self.notes.dimensions and index_is_whole(self.ledger, inputs):
+                index = open_index(self.ledger, inputs, setting.cache)
+                self.notes.dimensions[arm.embedding] = index.vectors.shape[1]
 
     def _search(self, setting: Setting, part: list[Document], share: float, arm: Arm) -> IndexSearch:
         method, embedder = method_of(arm), self.embedders[arm.embedding]
@@ -159,10 +185,13 @@ class Rehearsal:
                     try:
                         chat = self.chats[arm.llm]
                         answer, _ = await answer_question(setting, question, method, search, chat)
-                    except Exception:  # noqa: BLE001 - a method of any author; the run tells its reason
+                    except Exception as error:  # noqa: BLE001 - a method of any author; the plan tells it
+                        self.notes.untold["answer", _said(error)] += 1
                         return
                     asked = (score_answer(each, question, answer, study.k, judge) for each in metrics)
-                    await asyncio.gather(*asked)
+                    for score in await asyncio.gather(*asked):
+                        if score.missing:
+                            self.notes.untold[f"score of {score.metric}", score.reason] += 1
 
             await asyncio.gather(*map(one, questions))
 
@@ -178,6 +207,11 @@ class Rehearsal:
             what, _, model = name.partition(" ")
             sums = self.embedding.requests if what == "requests" else self.embedding.tokens
             sums[model] = sums.get(model, 0.0) + number
+
+
+def _said(error: Exception) -> str:
+    said = " ".join(str(error).split())[:200]
+    return said if isinstance(error, DreamError) else f"{type(error).__name__}: {said}"
 
 
 def _part(documents: Sequence[Document]) -> tuple[list[Document], float]:
@@ -197,8 +231,7 @@ def rehearse(
     progress: Progress | None = None,
 ) -> tuple[Rehearsal, GoldenDataset, int]:
     """Begin a rehearsal with the golden dataset: as given, as built, or rehearsed itself."""
-    some = golden.questions[0].question if golden and golden.questions else ""
-    rehearsal = Rehearsal(study, ledger, some, progress)
+    rehearsal = Rehearsal(study, ledger, progress)
     if golden is not None:
         return rehearsal, golden, len(golden.questions)
     found, questions = rehearsal.golden(corpus)

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from dream import verbs
+from dream.models.embedding import Embedder, embed_texts, embedding_identity
+from dream.models.hashing import embed_by_hashing
 from dream.models.offline import Faults, ServerOptions, start
 from dream.study_file import load_study
 from dream.sweep.plan import Plan
 from tests.sweep.shell import SEARCH, dream, run, served, small_study
 
 HALF = SEARCH.replace("llm: [good, poor]", "llm: [good]")
+A_MINUTE = 240
 PRICES = {"extractive": "{input: 0.4, output: 1.6}", "lead": "{input: 2, output: 8}"}
 
 
@@ -34,7 +37,7 @@ def planned(study: Path) -> Plan:
 
 
 def assert_foretold(plan: Plan, used: dict[str, Any]) -> None:
-    """Every figure within 15 % of what the run says it used; time also within what an import takes."""
+    """Every figure within 15 % of what the run says it used; time as the limits allow for those figures."""
     left = vars(plan.remaining)
     for name in ("model_calls", "input_tokens", "output_tokens", "dollars"):
         assert left[name] == pytest.approx(used[name], rel=0.15), name
@@ -44,13 +47,17 @@ def assert_foretold(plan: Plan, used: dict[str, Any]) -> None:
     for kind, number in used["calls"].items():
         # Unpaid vectors find other chunks; one answer more that equals another is three calls fewer.
         assert left["calls"][kind] == pytest.approx(number, rel=0.15, abs=3), kind
-    assert left["asking_seconds"] == pytest.approx(used["asking_seconds"], rel=0.15, abs=5)
+    # A busy machine makes a run slower and nothing makes it faster than the limits let it be, so the
+    # forecast is held against what the limits make of the calls that the run used.
+    at_the_limits = (used["model_calls"] + used["embedding_requests"]) / A_MINUTE * 60
+    assert left["asking_seconds"] == pytest.approx(at_the_limits, rel=0.15, abs=5)
+    assert used["asking_seconds"] >= left["asking_seconds"] * 0.85 - 5
 
 
 @pytest.mark.servers
 def test_a_run_uses_what_the_plan_foretold_cold_half_warm_and_nothing_after(tmp_path: Path) -> None:
     with start(ServerOptions(faults=Faults(latency=0.2))) as server:
-        limits = "limits: {requests_per_minute: 240, dollars: 0.03}"
+        limits = f"limits: {{requests_per_minute: {A_MINUTE}, dollars: 0.03}}"
         study = small_study(tmp_path, models=priced(server.url), search=HALF, more=limits, questions=6)
         cold = planned(study)
         assert server.calls()["chat"] == 0
@@ -67,8 +74,9 @@ def test_a_run_uses_what_the_plan_foretold_cold_half_warm_and_nothing_after(tmp_
         assert half.cap is not None and half.cap[1] == pytest.approx(first.said["dollars"], rel=0.01)
         second = run(study, tmp_path / "store")
         assert second.code == 0, second.errors
-        # not within 15 % yet: with an LLM added to a finished arm 66 calls were foretold and 78 made
-        assert half.remaining.model_calls == pytest.approx(second.said["model_calls"], rel=0.2)
+        assert_foretold(half, second.said)
+        # What the new LLM is shown is recorded, and it answers by the rule of its stand-in.
+        assert half.remaining.calls == second.said["calls"]
         both = first.said["model_calls"] + second.said["model_calls"]
         assert half.model_calls == pytest.approx(both, rel=0.15)
 
@@ -80,6 +88,7 @@ def test_a_run_uses_what_the_plan_foretold_cold_half_warm_and_nothing_after(tmp_
 
 
 NOWHERE = "http://127.0.0.1:9/v1"
+OTHER = '{{provider: openai, model: {name}, base_url: "http://127.0.0.1:9/v1", api_key: null}}'
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +126,50 @@ def test_a_price_of_0_is_a_price_and_costs_nothing(study: Callable[..., Path]) -
     free = planned(study(served(NOWHERE).replace("model: extractive,", "model: x, prices: {input: 0},")))
     assert free.unpriced == () and free.remaining.dollars == 0 and "no dollars" in str(free)
     assert free.remaining.model_calls > 20
+
+
+def test_what_an_embedding_has_recorded_does_not_hide_the_calls_that_compare_with_it(
+    study: Callable[..., Path],
+) -> None:
+    path = study()
+    cold = planned(path)
+    read = load_study(path)
+    ledger = verbs.open_ledger(read, str(path.parent / "store"))
+    golden = verbs.build_golden(read, ledger=ledger)
+    identity = embedding_identity(read.models.embeddings["hashing"])
+    short = Embedder("hashing", identity, lambda texts: embed_by_hashing(texts, 64))
+    embed_texts(ledger, short, [question.reference for question in golden.questions])
+    warm = planned(path)
+    assert set(warm.remaining.calls) == set(cold.remaining.calls) >= {"answer_correctness"}
+    assert warm.remaining.embedded_texts < cold.remaining.embedded_texts
+    assert not any("came to nothing" in each for each in warm.assumptions)
+
+
+def test_each_of_many_llms_answers_in_its_own_words(study: Callable[..., Path]) -> None:
+    many = served(NOWHERE)
+    for name in ("third", "fourth", "fifth"):
+        many = many.replace("\n  embeddings:", f"\n    {name}: {OTHER.format(name=name)}\n  embeddings:", 1)
+    path = study(many)
+    names = ["good", "poor", "third", "fourth", "fifth"]
+    calls = []
+    for number in (3, 4, 5):
+        path.write_text(re.sub(r"llm: \[.*?\]", f"llm: [{', '.join(names[:number])}]", path.read_text()))
+        calls.append(planned(path).remaining.calls)
+    for kind in ("faithfulness", "answer_relevancy"):
+        third, fourth, fifth = (each[kind] for each in calls)
+        assert fourth - third >= third / 6 and fifth - fourth >= third / 6, kind
+
+
+def test_what_cannot_be_rehearsed_is_told_and_not_passed_over(study: Callable[..., Path]) -> None:
+    path = study(more="modules: [broken.py]\nmetrics: [answer_correctness, refuses]")
+    (path.parent / "broken.py").write_text(
+        "from dream.metrics import metric\n\n\n@metric\n"
+        "def refuses(answer, judge):\n    raise RuntimeError('no such thing')\n"
+    )
+    assert any(
+        "score of refuses came to nothing" in each and "no such thing" in each
+        for each in planned(path).assumptions
+    )
 
 
 def test_what_generating_the_questions_takes_is_foretold_without_doing_it(study: Callable[..., Path]) -> None:
