@@ -19,6 +19,7 @@ from tests.sweep.shell import SEARCH, dream, run, served, small_study
 
 HALF = SEARCH.replace("llm: [good, poor]", "llm: [good]")
 A_MINUTE = 240
+ONE_QUESTION = 8  # seconds at most, with those assumed of a model of which nothing is recorded
 PRICES = {"extractive": "{input: 0.4, output: 1.6}", "lead": "{input: 2, output: 8}"}
 
 
@@ -47,11 +48,11 @@ def assert_foretold(plan: Plan, used: dict[str, Any]) -> None:
     for kind, number in used["calls"].items():
         # Unpaid vectors find other chunks; one answer more that equals another is three calls fewer.
         assert left["calls"][kind] == pytest.approx(number, rel=0.15, abs=3), kind
-    # A busy machine makes a run slower and nothing makes it faster than the limits let it be, so the
-    # forecast is held against what the limits make of the calls that the run used.
+    # A busy machine makes a run slower, and nothing makes it faster than its limits: so the forecast is held
+    # against what the limits make of the calls used, and one question's calls, which follow one another.
     at_the_limits = (used["model_calls"] + used["embedding_requests"]) / A_MINUTE * 60
-    assert left["asking_seconds"] == pytest.approx(at_the_limits, rel=0.15, abs=5)
-    assert used["asking_seconds"] >= left["asking_seconds"] * 0.85 - 5
+    assert at_the_limits * 0.85 <= left["asking_seconds"] <= at_the_limits * 1.15 + ONE_QUESTION
+    assert used["asking_seconds"] >= left["asking_seconds"] * 0.85 - ONE_QUESTION
 
 
 @pytest.mark.servers
