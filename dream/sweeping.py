@@ -19,6 +19,7 @@ from dream.records import Document, Question
 from dream.study import Study
 from dream.sweep.prepare import prepare
 from dream.sweep.progress import Tally, Watcher
+from dream.sweep.rehearse import Round
 from dream.sweep.result import Arm, ArmResult
 from dream.sweep.run import recorded, run_trials, whole
 from dream.sweep.setting import Setting
@@ -159,6 +160,30 @@ def answer(
             stops |= stops_after(answering, questions, setting.study.objective, len(arms))
             running = [arm for arm in running if arm.id not in stops]
     return [results[arm.id] for arm in arms], stops
+
+
+def rounds_ahead(setting: Setting, arms: Sequence[Arm], ledger: Ledger) -> list[Round]:
+    """The rounds of a run of these arms, and who takes part in them as far as the ledger tells.
+
+    A grid is one round. Who is still in a race after a round that was not wholly run is not known.
+    """
+    if setting.study.search.mode == "grid":
+        return [Round(setting, tuple(arms), setting.questions)]
+    rounds: list[Round] = []
+    running, asked, sure = list(arms), set[str](), True
+    for questions in rounds_of(setting.questions, setting.study.seed):
+        at = setting if len(questions) == len(setting.questions) else _asking(setting, questions)
+        new = tuple(question for question in questions if question.id not in asked)
+        rounds.append(Round(at, tuple(running), new, sure))
+        asked |= {question.id for question in new}
+        found = [recorded(at, arm, ledger) for arm in running] if sure else []
+        sure = sure and all(each and whole(each) for each in found)
+        if sure:
+            stops = stops_after(
+                [each for each in found if each], questions, setting.study.objective, len(arms)
+            )
+            running = [arm for arm in running if arm.id not in stops]
+    return rounds
 
 
 def score_holdout(result: SweepResult, setting: Setting, results_of: Trying, ledger: Ledger) -> SweepResult:

@@ -28,9 +28,9 @@ from dream.study_file import unpriced_models
 from dream.sweep.arms import list_arms
 from dream.sweep.plan import Plan, plan_study
 from dream.sweep.progress import Status, Watcher, ledger_counts, usage_of
-from dream.sweep.rehearse import rehearse
+from dream.sweep.rehearse import Round, rehearse
 from dream.sweep.result import ArmResult
-from dream.sweep.run import recorded, whole
+from dream.sweep.run import whole
 from dream.sweep.setting import Setting, pack_notebook
 from dream.sweeping import (
     OnlyJobs,
@@ -39,6 +39,7 @@ from dream.sweeping import (
     phases_of,
     reading,
     recorded_holdout,
+    rounds_ahead,
     score_holdout,
     trying,
 )
@@ -200,18 +201,21 @@ def plan(
     corpus = gather_corpus(study, ledger=ledger)
     rehearsal, golden, questions = rehearse(study, ledger, corpus, golden, _shown(watcher, "plan", "arms"))
     phases = phases_of(_setting(study, place(storage), corpus, golden, None))
-    found = [recorded(phases.choosing, arm, ledger) for arm in list_arms(study)]
-    done = [each for each in found if each and whole(each)]
-    result = _result(study, corpus, golden, phases, done)
-    tied = None
+    arms = list_arms(study)
+    rounds = rounds_ahead(phases.choosing, arms, ledger)
+    found, stops = answer(phases.choosing, arms, reading(ledger))
+    done = [each for each in found if whole(each)]
+    result = replace(
+        _result(study, corpus, golden, phases, done), stopped=stops, raced=study.search.mode == "racing"
+    )
+    holdout = None
     if phases.holdout:
         result = replace(result, holdout=Holdout(phases.holdout.questions))
-        if len(done) == len(found):
+        holdout = Round(phases.holdout, tuple(arms), phases.holdout.questions, sure=False)
+        if len(done) == len(arms):
             chosen = {each.arm for each in result.verdict().tied}
-            tied = [each.arm for each in done if each.arm.id in chosen]
-    planned = plan_study(
-        rehearsal, phases.choosing, corpus, questions, ledger, exact, holdout=phases.holdout, tied=tied
-    )
+            holdout = replace(holdout, arms=tuple(arm for arm in arms if arm.id in chosen), sure=True)
+    planned = plan_study(rehearsal, rounds, corpus, questions, ledger, exact, holdout=holdout)
     return replace(planned, shows=str(power_of_plan(planned, result)))
 
 

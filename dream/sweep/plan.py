@@ -16,10 +16,8 @@ from dream.sweep import estimate
 from dream.sweep.arms import list_arms
 from dream.sweep.estimate import HIGH, LIKELY, LOW, Figures
 from dream.sweep.prepare import distinct_indexes, missing_indexes
-from dream.sweep.rehearse import Rehearsal
-from dream.sweep.result import Arm
+from dream.sweep.rehearse import Rehearsal, Round
 from dream.sweep.run import recorded, whole
-from dream.sweep.setting import Setting
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Plan:
 
     Attributes:
         arms: how many arms the study has.
-        arms_done: how many have all their results in the ledger.
+        arms_done: how many have all their results in the ledger, or were stopped by a race.
         questions: in the golden dataset, or expected in it.
         golden_built: whether the golden dataset is built; if not, its generation is among the calls.
         indexes: distinct ones that the arms need.
@@ -142,44 +140,41 @@ def duration(seconds: float) -> str:
 
 def plan_study(
     rehearsal: Rehearsal,
-    setting: Setting,
+    rounds: Sequence[Round],
     corpus: Corpus,
     questions: int,
     ledger: Ledger,
     exact: bool = False,
     *,
-    holdout: Setting | None = None,
-    tied: Sequence[Arm] | None = None,
+    holdout: Round | None = None,
 ) -> Plan:
     """Rehearse the arms and count; calls no model and writes nothing.
 
     Args:
         rehearsal: begun, with the golden dataset.
-        setting: the study on the questions for choosing, as far as they are known.
+        rounds: of the questions for choosing, as far as they are known: one, or those of a race.
         corpus: the documents.
         questions: how many there will be, those of the holdout included.
         ledger: the real one.
         exact: rehearse every question, however many there are.
-        holdout: the study on the questions that only the arms which may be the best are asked.
-        tied: those arms, where all results for choosing are there.
+        holdout: the questions that only the arms which may be the best are asked.
     """
-    study, arms = setting.study, list_arms(setting.study)
+    last = rounds[-1]
+    setting, study, arms = last.setting, last.setting.study, list_arms(last.setting.study)
     kept = len(holdout.questions) if holdout else 0
     known_questions = len(setting.questions) + kept
     built = questions == known_questions and not any(
         call.kind == "golden" and not call.recorded for call in rehearsal.notes.calls.values()
     )
-    done = [arm for arm in arms if (found := recorded(setting, arm, ledger)) and whole(found)]
+    running = [arm for arm in last.arms if not ((found := recorded(setting, arm, ledger)) and whole(found))]
     indexes = distinct_indexes(setting, arms)
     missing = len(missing_indexes(setting, arms, ledger))
     grown = questions / max(1, known_questions)
-    rehearsal.arms(setting, corpus.documents, arms, len(setting.questions) * grown, exact)
-    if holdout and tied is not None:
-        rehearsal.arms(holdout, corpus.documents, tied, kept * grown, exact)
-    elif holdout:
-        spread = (2 / len(arms), 2.0) if len(arms) > 1 else (1.0, 1.0)
-        share = 0.5 if len(arms) > 1 else 1.0
-        rehearsal.arms(holdout, corpus.documents, arms, kept * grown, exact, share=share, spread=spread)
+    for each in rounds:
+        pairs = len(each.questions) / max(1, len(setting.questions))
+        rehearsal.arms(each, corpus.documents, len(each.questions) * grown, exact, pairs)
+    if holdout:
+        rehearsal.arms(holdout, corpus.documents, kept * grown, exact)
     calls = list(rehearsal.notes.calls.values())
     known = estimate.measure(calls)
     sampled = rehearsal.sampled < 1
@@ -191,14 +186,16 @@ def plan_study(
     cap = (study.limits.dollars, spent_so_far(ledger, study)) if study.limits.dollars else None
     unpriced = _unpriced(study, left, rehearsal)
     said = _assumptions(study, rehearsal, left, known, built)
-    if holdout and tied is None:
-        said = (
-            *said,
-            f"half of the arms, and between 1 and all, go on to the {kept} questions of the holdout",
-        )
+    if not last.sure:
+        first = sum(len(each.questions) for each in rounds if each.sure)
+        later = f"the {len(setting.questions) - first} questions after the race's first {first}"
+        said = (*said, f"half of the arms, and between 1 and all, are asked {later}")
+    if holdout and not holdout.sure:
+        held = f"the {kept} questions of the holdout"
+        said = (*said, f"half of the arms, and between 1 and all, go on to {held}")
     return Plan(
         arms=len(arms),
-        arms_done=len(done),
+        arms_done=len(arms) - len(running),
         questions=questions,
         golden_built=built,
         indexes=len(indexes),

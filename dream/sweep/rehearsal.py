@@ -255,8 +255,9 @@ def recorded_dimensions(
         groups: texts that a run embeds together, such as all questions, or a document's chunks.
         texts: those that it embeds one by one, such as reference answers.
     """
-    named = [{"texts": list(group[: embedder.at_once])} for group in groups]
-    for inputs in (*named, *({"text": text} for text in texts)):
+    inputs_of: list[dict[str, Any]] = [{"texts": list(group[: embedder.at_once])} for group in groups]
+    inputs_of += [{"text": text} for text in texts]
+    for inputs in inputs_of:
         found = ledger.find("embed", {"embedding": embedder.identity, **inputs})
         if found is not None:
             return int(unpack(found).shape[-1])

@@ -52,6 +52,33 @@ class Embedding:
     tokens: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Round:
+    """Arms that are asked the same questions: of a grid all of both, of a race a part, or the holdout's.
+
+    Attributes:
+        setting: the study with these and all earlier questions of its phase.
+        arms: that take part, or of which some will.
+        questions: those that no earlier round asked.
+        sure: whether all of the arms take part; else the scores will tell which do, one at least.
+    """
+
+    setting: Setting
+    arms: tuple[Arm, ...]
+    questions: tuple[Question, ...]
+    sure: bool = True
+
+    @property
+    def share(self) -> float:
+        """Of the arms that take part, most likely: half of those of which it is not known yet."""
+        return 1.0 if self.sure or len(self.arms) < 2 else 0.5
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """Factors of that share, where one arm takes part and where all do."""
+        return (1.0, 1.0) if self.share == 1.0 else (1 / len(self.arms) / self.share, 1 / self.share)
+
+
 class Rehearsal:
     """A ledger in memory over the real one, the stand-ins, and what they noted.
 
@@ -98,33 +125,25 @@ class Rehearsal:
         return golden, len(golden.questions) + unseen
 
     def arms(
-        self,
-        setting: Setting,
-        documents: Sequence[Document],
-        arms: Sequence[Arm],
-        questions: float,
-        exact: bool,
-        *,
-        share: float = 1.0,
-        spread: tuple[float, float] = (1.0, 1.0),
+        self, round_: Round, documents: Sequence[Document], questions: float, exact: bool, pairs: float = 1.0
     ) -> None:
-        """Every arm on the questions, or on as many as MOST_PAIRS allows, spread evenly.
+        """The round's arms on its questions, or on as many as MOST_PAIRS allows, spread evenly.
 
         Args:
-            setting: with the questions that are known.
+            round_: with the questions that are known.
             documents: the corpus.
-            arms: all of the study.
             questions: how many there will be.
             exact: take all questions.
-            share: of the arms that the run will try, likely.
-            spread: factors of that share, at the least and at the most.
+            pairs: share of MOST_PAIRS that is this round's.
         """
-        most = len(setting.questions) if exact else max(5, MOST_PAIRS // max(1, len(arms)))
-        chosen = spread_evenly(setting.questions, most)
+        setting, arms = round_.setting, round_.arms
+        most = max(1, round(pairs * max(5, MOST_PAIRS // max(1, len(arms)))))
+        chosen = spread_evenly(round_.questions, len(round_.questions) if exact else most)
         part, letters = _part(documents)
         sampled = len(chosen) / max(1.0, questions)
         self.sampled = min(self.sampled, sampled)
-        self.notes.weight, self.notes.spread = share / sampled if chosen else share, spread
+        self.notes.weight = round_.share / sampled if chosen else round_.share
+        self.notes.spread = round_.spread
         with tempfile.TemporaryDirectory() as cache, silent():
             setting = replace(setting, cache=Path(cache))
             self._learn_dimensions(setting, arms)

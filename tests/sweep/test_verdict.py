@@ -113,10 +113,20 @@ def test_a_race_takes_the_grids_arm_with_fewer_calls_and_asks_the_holdout_of_the
         grid = swept(study_of(tmp_path / "grid", other.url, "grid"), tmp_path / "grid" / "store").verdict()
         of_grid = other.calls()["by_kind"]["generate"]
     study, store = study_of(tmp_path / "race", models.url, "racing", holdout=0.3), tmp_path / "race" / "store"
+    before = verbs.plan(load_study(study), storage=str(store), exact=True)
 
     verdict = swept(study, store).verdict()
 
     asked = models.calls()["by_kind"]["generate"]
+    low, likely, high = (each.calls["generate"] for each in (before.low, before.remaining, before.high))
+    # at the least every arm is asked the first round, and one all questions; at the most all are asked all
+    assert low < asked < high and low < likely < high and likely == pytest.approx(asked, rel=0.3)
+    assert high == pytest.approx(3 * 79 * 1.15, rel=0.02) and low < 3 * 79 / 2
+    assert any("after the race's first" in each for each in before.assumptions)
+    assert any("questions of the holdout" in each for each in before.assumptions)
+    after = verbs.plan(load_study(study), storage=str(store), exact=True)
+    assert (after.arms_done, after.remaining.model_calls, after.remaining.dollars) == (3, 0, 0.0)
+    assert after.model_calls == asked == models.calls()["by_kind"]["generate"]
     stopped = [arm for arm in verdict.arms if arm.stopped_after]
     assert [arm.name.split(" · ")[1] for arm in stopped] == ["lead"]
     assert verdict.questions + verdict.holdout == 79 and 15 <= verdict.holdout <= 32
