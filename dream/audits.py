@@ -161,7 +161,7 @@ def _stored(study: Study, ledger: Ledger) -> list[Decision]:
 
 
 def open_labelling(
-    study: Study, storage: str | None = None, rows: int = 30
+    study: Study, storage: str | None = None, rows: int = 30, watcher: Watcher | None = None
 ) -> tuple[SweepResult, LabelPlan, Labelling]:
     """A finished study, the answers that a person should label, and the labels there are.
 
@@ -169,11 +169,12 @@ def open_labelling(
         study: from ``load_study``; it must have been run.
         storage: as given to ``run_sweep``.
         rows: about how many labels a person is willing to give.
+        watcher: is shown the progress.
 
     Raises:
         DreamError: the study has no results yet.
     """
-    result = verbs.read_results(study, storage)
+    result = verbs.read_results(study, storage, watcher)
     plan = plan_labels(result, rows, study.seed)
     store = open_storage(verbs.place(storage).storage)
     return result, plan, start_labelling(store, study.name, plan.rows)

@@ -18,7 +18,7 @@ from dream.models.limits import bounds_of, start_actors
 from dream.records import Document, Question
 from dream.study import Study
 from dream.sweep.prepare import prepare
-from dream.sweep.progress import Tally, Watcher
+from dream.sweep.progress import Status, Tally, Watcher
 from dream.sweep.rehearse import Round
 from dream.sweep.result import Arm, ArmResult
 from dream.sweep.run import recorded, run_trials, whole
@@ -130,11 +130,16 @@ def _start(study: Study, setting: Setting, ledger: Ledger, counts: dict[str, flo
     return tally
 
 
-def reading(ledger: Ledger) -> Trying:
+def reading(ledger: Ledger, watcher: Watcher | None = None) -> Trying:
     """A function like that of ``trying`` that runs nothing: arms without results say so."""
 
     def results_of(setting: Setting, arms: Sequence[Arm]) -> list[ArmResult]:
-        return [recorded(setting, arm, ledger) or ArmResult(arm, error="not run yet") for arm in arms]
+        found = []
+        for arm in arms:
+            found.append(recorded(setting, arm, ledger) or ArmResult(arm, error="not run yet"))
+            if watcher:
+                watcher(Status("read", len(found), len(arms), "arms"))
+        return found
 
     return results_of
 

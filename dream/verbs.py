@@ -15,7 +15,7 @@ from dream.claims import claims_beside
 from dream.cluster.jobs import run_job
 from dream.cluster.offline import offline_server
 from dream.cluster.shared import connect_for
-from dream.corpus import parse_once, read_corpus
+from dream.corpus import list_files, parse_once, read_corpus
 from dream.golden import GoldenDataset
 from dream.ledger import Ledger
 from dream.modules import load_modules, read_modules
@@ -114,10 +114,27 @@ def open_ledger(study: Study, storage: str | None = None) -> Ledger:
     return Ledger(open_storage(place(storage).storage))
 
 
-def gather_corpus(study: Study, storage: str | None = None, ledger: Ledger | None = None) -> Corpus:
+def gather_corpus(
+    study: Study,
+    storage: str | None = None,
+    ledger: Ledger | None = None,
+    watcher: Watcher | None = None,
+) -> Corpus:
     """Read the study's documents; files that cannot be read are listed with their reasons."""
     ledger = ledger or open_ledger(study, storage)
-    return read_corpus(study.path(study.corpus), parse_once(ledger))
+    where, parse = study.path(study.corpus), parse_once(ledger)
+    if watcher is None:
+        return read_corpus(where, parse)
+    files, read = len(list_files(where)), 0
+
+    def counted(id_: str, data: bytes, origin: str) -> Any:
+        nonlocal read
+        found = parse(id_, data, origin)
+        read += 1
+        watcher(Status("corpus", read, files, "files"))
+        return found
+
+    return read_corpus(where, counted)
 
 
 def build_golden(
@@ -266,8 +283,13 @@ def run_sweep(
     return replace(result, usage=usage)
 
 
-def read_results(study: Study, storage: str | None = None) -> SweepResult:
+def read_results(study: Study, storage: str | None = None, watcher: Watcher | None = None) -> SweepResult:
     """What the ledger holds of the study's results; calls no model. Arms without any say so.
+
+    Args:
+        study: from ``load_study``.
+        storage: as given to ``run_sweep``.
+        watcher: is shown the progress.
 
     Raises:
         DreamError: the golden dataset is not built yet.
@@ -278,7 +300,7 @@ def read_results(study: Study, storage: str | None = None) -> SweepResult:
     corpus = gather_corpus(study, ledger=ledger)
     golden = recorded_golden(study, ledger, corpus)
     phases = phases_of(_setting(study, place(storage), corpus, golden, None))
-    found, stops = answer(phases.choosing, arms, reading(ledger))
+    found, stops = answer(phases.choosing, arms, reading(ledger, watcher))
     result = replace(
         _result(study, corpus, golden, phases, found), stopped=stops, raced=study.search.mode == "racing"
     )

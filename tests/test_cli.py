@@ -6,10 +6,14 @@ import json
 import signal
 import subprocess
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from dream.cli import app
 from tests.sweep.shell import OFFLINE, SEARCH, dream, dream_command, environment, small_study
 
 COMMANDS = [
@@ -163,3 +167,34 @@ def test_models_serve_prints_its_address_and_counts_calls(tmp_path: Path) -> Non
     assert (counts["chat"], counts["repeats"]) == (2, 1)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=10) == 0
+
+
+def leaves(command: Any, name: str = "dream") -> Iterator[tuple[str, set[str]]]:
+    """Every command below, by its whole name, with its options."""
+    below = getattr(command, "commands", {})
+    for word, each in below.items():
+        yield from leaves(each, f"{name} {word}")
+    if not below:
+        yield name, {option for parameter in command.params for option in parameter.opts}
+
+
+def test_every_command_speaks_json_and_every_one_that_takes_time_can_be_quiet() -> None:
+    commands = dict(leaves(typer.main.get_command(app)))
+    assert {"dream run", "dream corpus read", "dream judge audit", "dream models serve"} <= set(commands)
+    # attach shows what a job prints, as it is
+    assert {name for name, options in commands.items() if "--json" not in options} == {"dream attach"}
+    # these do one thing at once, or wait for Ctrl-C
+    at_once = {"dream init", "dream connect", "dream attach", "dream models serve"}
+    assert {name for name, options in commands.items() if "--quiet" not in options} == at_once
+
+
+@pytest.mark.parametrize("command", ["plan", "corpus read", "doctor"])
+def test_quiet_says_nothing_on_standard_error_and_json_is_all_on_standard_output(
+    command: str, tmp_path: Path
+) -> None:
+    study = small_study(tmp_path, models=OFFLINE, search=SEARCH, questions=1)
+    told = dream(*command.split(), study, "--storage", tmp_path / "store", "--json", cwd=tmp_path)
+    assert "text" not in told.said, told.said
+    assert "/" in told.errors, "progress is shown"
+    quiet = dream(*command.split(), study, "--storage", tmp_path / "store", "--json", "--quiet", cwd=tmp_path)
+    assert (quiet.errors, "text" in quiet.said) == ("", False)

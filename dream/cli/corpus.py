@@ -14,7 +14,9 @@ app = typer.Typer(help="Look at the documents, or push them to S3.", no_args_is_
 
 
 @app.command("read")
-def corpus_read(study: StudyFile, storage: Storage = None, as_json: AsJson = False) -> None:
+def corpus_read(
+    study: StudyFile, storage: Storage = None, as_json: AsJson = False, quiet: Quiet = False
+) -> None:
     """Read the study's documents and list what could not be read, with the reason.
 
     Example: dream corpus read study.yaml
@@ -22,7 +24,8 @@ def corpus_read(study: StudyFile, storage: Storage = None, as_json: AsJson = Fal
     from dream import verbs
     from dream.study_file import load_study
 
-    found = verbs.gather_corpus(load_study(study), storage)
+    with shown_progress(quiet) as watcher:
+        found = verbs.gather_corpus(load_study(study), storage, watcher=watcher)
     if as_json:
         documents = [
             {"id": each.id, "characters": len(each.text), "pages": len(each.pages) or None}

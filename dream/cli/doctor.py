@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dream.cli.options import AsJson, Context, Namespace, Storage
+from dream.cli.options import AsJson, Context, Namespace, Quiet, Storage
 from dream.errors import DreamError
-from dream.shell import FAILURES, print_json
+from dream.shell import FAILURES, print_json, shown_progress
 
 
 def doctor(
@@ -19,6 +19,7 @@ def doctor(
     namespace: Namespace = "dream",
     context: Context = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Check every outside part that a study names, or the platform, and say what to do about each.
 
@@ -36,7 +37,8 @@ def doctor(
     if study is not None:
         from dream.study_file import load_study
 
-        checks += examine(load_study(study), storage)
+        with shown_progress(quiet) as watcher:
+            checks += examine(load_study(study), storage, watcher)
     elif not cluster:
         raise DreamError("nothing to look at", "dream doctor", "name a study file, or pass --cluster")
     if as_json:

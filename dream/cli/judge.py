@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dream.cli.options import AsJson, Storage, StudyFile
-from dream.shell import DONE, print_json
+from dream.cli.options import AsJson, Quiet, Storage, StudyFile
+from dream.shell import DONE, print_json, shown_progress
 
 app = typer.Typer(help="How far the judge can be trusted.", no_args_is_help=True)
 
@@ -30,6 +30,7 @@ def audit(
     ] = None,
     ask: Annotated[bool, typer.Option(help="Ask for labels; else use those there are.")] = True,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Label about 30 answers; see how far the judge agrees with you, and what becomes of the ranking.
 
@@ -46,7 +47,8 @@ def audit(
     from dream.verdict.judge_audit import audit_judge
 
     read = load_study(study)
-    result, plan, labelling = open_labelling(read, storage, rows)
+    with shown_progress(quiet) as watcher:
+        result, plan, labelling = open_labelling(read, storage, rows, watcher)
     console = Console(highlight=False, stderr=as_json)
     if labels is not None:
         console.print(f"{load_labels(labelling, labels)} labels read from {labels}", soft_wrap=True)

@@ -75,7 +75,7 @@ def run(
     raise typer.Exit(_publish(result, storage, as_json))
 
 
-def report(study: StudyFile, storage: Storage = None, as_json: AsJson = False) -> None:
+def report(study: StudyFile, storage: Storage = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show the leaderboard and write the page from what the ledger holds; calls no model.
 
     Example: dream report study.yaml
@@ -83,7 +83,8 @@ def report(study: StudyFile, storage: Storage = None, as_json: AsJson = False) -
     from dream import verbs
     from dream.study_file import load_study
 
-    result = verbs.read_results(load_study(study), storage)
+    with shown_progress(quiet) as watcher:
+        result = verbs.read_results(load_study(study), storage, watcher)
     raise typer.Exit(_publish(result, storage, as_json))
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from dream.cli.options import AsJson, Storage, StudyFile
-from dream.shell import print_json
+from dream.cli.options import AsJson, Quiet, Storage, StudyFile
+from dream.shell import print_json, shown_progress
 
 
 def verdict(
@@ -22,6 +22,7 @@ def verdict(
     ] = None,
     storage: Storage = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say which arms may be the best, which of them to take, and how sure that is; calls no model.
 
@@ -31,7 +32,9 @@ def verdict(
     from dream.report.verdict_table import print_verdict
     from dream.study_file import load_study
 
-    found = verbs.read_results(load_study(study), storage).verdict(metric, rule)
+    with shown_progress(quiet) as watcher:
+        result = verbs.read_results(load_study(study), storage, watcher)
+    found = result.verdict(metric, rule)
     if as_json:
         print_json(found.to_json())
     else:

@@ -20,6 +20,7 @@ from dream.storage import open_storage
 from dream.study import OfflineChat, QuestionFile, Study
 from dream.study_file import used_models
 from dream.sweep.arms import list_arms
+from dream.sweep.progress import Status, Watcher
 from dream.tracking.address import address_of, without_secrets
 from dream.tracking.reach import reach
 from dream.waiting import wait_for
@@ -40,12 +41,23 @@ class Check:
     found: str
 
 
-def examine(study: Study, storage: str | None = None) -> list[Check]:
+def examine(study: Study, storage: str | None = None, watcher: Watcher | None = None) -> list[Check]:
     """Look at everything outside of this process that a run of the study would use.
 
     Each chat model is asked for one word and each embedding for one vector; nothing else is spent.
+
+    Args:
+        study: from ``load_study``.
+        storage: as given to ``run_sweep``.
+        watcher: is shown the progress.
     """
-    return [_check(part, look) for part, look in _parts(study, storage)]
+    checks: list[Check] = []
+    parts = list(_parts(study, storage))
+    for part, look in parts:
+        checks.append(_check(part, look))
+        if watcher:
+            watcher(Status("doctor", len(checks), len(parts), "parts"))
+    return checks
 
 
 def _check(part: str, look: Callable[[], str]) -> Check:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dream import logs
 from dream.errors import DreamError, StorageError
 from dream.golden.plan import Batch, plan_batches
 from dream.golden.raw import Piece, RawQuestion
@@ -49,6 +51,8 @@ def _generator_id() -> str:
 
 GENERATOR_ID = _generator_id()
 """Version of ragas and a hash of our own sources: part of the ledger's key for what a task made."""
+
+log = logging.getLogger("dream.worker")
 
 ORIGIN = "generated"
 
@@ -122,6 +126,8 @@ def generate_questions(
     if waiting:
         for place, result in _run(study, waiting, ledger, offline_url):
             results[place] = result
+            for level, line in result.pop("said", ()):
+                log.log(level, line)
             if reason := result["reason"]:
                 kept = {"questions": result["questions"], "reason": reason}
                 ledger.record("testset", _unfinished(testset_inputs(study, batches[place])), kept)
@@ -209,11 +215,18 @@ def run_task(study: Study, batch: Batch, storage: Any, offline_url: str | None) 
     }
 
 
+def _telling_task(study: Study, batch: Batch, storage: Any, offline_url: str | None) -> dict[str, Any]:
+    """``run_task`` in a worker: its result brings the task's log records too."""
+    said: list[tuple[int, str]] = []
+    logs.send(lambda level, line: said.append((level, line)))
+    return {**run_task(study, batch, storage, offline_url), "said": said}
+
+
 def _run(study: Study, batches: dict[int, Batch], ledger: Ledger, offline_url: str | None) -> Any:
     """Each batch's place and result, as they are done."""
     import ray
 
-    task = ray.remote(run_task).options(num_cpus=1, max_retries=1)
+    task = ray.remote(_telling_task).options(num_cpus=1, max_retries=1)
     places = {
         task.remote(study, batch, ledger.storage, offline_url): place for place, batch in batches.items()
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dream.models.capacity import Rules
 from dream.study import OfflineChat, Study
 from dream.sweep.rehearsal import Call
 from dream.sweep.rehearse import Embedding
+from dream.sweep.result import Figures
 
 FEW = 5  # recorded calls of a model and kind, from which on they are the measure
 
@@ -30,35 +31,6 @@ SECONDS_TO_IMPORT = 2.0  # of the judge's prompts, after the first answers
 CALLS, INPUT, OUTPUT, SECONDS = (0.85, 1.15), (0.85, 1.15), (0.5, 2.0), (0.6, 2.0)
 MEASURED = (0.9, 1.12)  # where calls of the model are recorded
 SAMPLED = (0.95, 1.05)  # where some questions stand for all
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What a run takes, by the names under which a run tells what it took; see Usage.
-
-    Attributes:
-        model_calls: chat calls.
-        calls: the same by kind.
-        input_tokens: of prompts.
-        output_tokens: of answers.
-        embedded_texts: texts that are embedded.
-        embedding_requests: of embeddings over HTTP.
-        embedding_tokens: of the texts that they bring.
-        dollars: of all models whose price is known; ``None`` if there are calls and no price at all.
-        asking_seconds: from the first model call to the end of the last.
-        seconds: of the whole run.
-    """
-
-    model_calls: int = 0
-    calls: Mapping[str, int] = field(default_factory=dict)
-    input_tokens: int = 0
-    output_tokens: int = 0
-    embedded_texts: int = 0
-    embedding_requests: int = 0
-    embedding_tokens: int = 0
-    dollars: float | None = 0.0
-    asking_seconds: float = 0.0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

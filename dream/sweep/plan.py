@@ -14,9 +14,10 @@ from dream.records import Corpus
 from dream.study import Study
 from dream.sweep import estimate
 from dream.sweep.arms import list_arms
-from dream.sweep.estimate import HIGH, LIKELY, LOW, Figures
+from dream.sweep.estimate import HIGH, LIKELY, LOW
 from dream.sweep.prepare import distinct_indexes, missing_indexes
 from dream.sweep.rehearse import Rehearsal, Round
+from dream.sweep.result import Figures
 from dream.sweep.run import recorded, whole
 
 

@@ -144,15 +144,16 @@ class Rehearsal:
         self.sampled = min(self.sampled, sampled)
         self.notes.weight = round_.share / sampled if chosen else round_.share
         self.notes.spread = round_.spread
-        with tempfile.TemporaryDirectory() as cache, silent():
+        with tempfile.TemporaryDirectory() as cache:
             setting = replace(setting, cache=Path(cache))
             self._learn_dimensions(setting, arms)
-            for number, arm in enumerate(arms):
-                if self.progress:
-                    self.progress(number, len(arms))
-                search = self._search(setting, part, letters, arm)
-                wait_for(self._arm(setting, arm, search, chosen))
+            for number, arm in enumerate(arms, start=1):
+                with silent():
+                    search = self._search(setting, part, letters, arm)
+                    wait_for(self._arm(setting, arm, search, chosen))
                 self._note_embedding(self.notes.weight)
+                if self.progress:  # outside, or it would be silent too
+                    self.progress(number, len(arms))
 
     def _learn_dimensions(self, setting: Setting, arms: Sequence[Arm]) -> None:
         """Read how long recorded vectors are, for a stand-in's are compared with them."""

@@ -142,22 +142,20 @@ class ArmResult:
 
 
 @dataclass(frozen=True)
-class Usage:
-    """What one run itself did, and what it found done.
+class Figures:
+    """What a run takes: foretold by a plan, or counted by the run itself.
 
     Attributes:
-        model_calls: chat requests answered during this run.
-        calls: the same by what they were for: golden, generate, or the metric that asked.
-        input_tokens: of all prompts, as the models' servers counted them.
+        model_calls: chat requests that are answered.
+        calls: the same by what they are for: golden, generate, or the metric that asks.
+        input_tokens: of all prompts, as the models' servers count them.
         output_tokens: of all answers.
-        embedded_texts: texts embedded during this run.
+        embedded_texts: texts that are embedded.
         embedding_requests: requests to embedding models over HTTP.
-        embedding_tokens: tokens of the texts that they embedded.
-        reused: model calls and embedded texts that the ledger answered instead.
-        dollars: what the model calls of this run cost, those of ``unpriced`` models left out.
-        unpriced: names of models that cost an amount which the study does not tell.
+        embedding_tokens: tokens of the texts that they embed.
+        dollars: of all models whose price is known; ``None`` if there are calls and no price at all.
         asking_seconds: from the first model call to the end of the last.
-        seconds: how long the run took.
+        seconds: of the whole run.
     """
 
     model_calls: int = 0
@@ -167,11 +165,24 @@ class Usage:
     embedded_texts: int = 0
     embedding_requests: int = 0
     embedding_tokens: int = 0
-    reused: int = 0
-    dollars: float = 0.0
-    unpriced: tuple[str, ...] = ()
+    dollars: float | None = 0.0
     asking_seconds: float = 0.0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Usage(Figures):
+    """What one run itself did, and what it found done.
+
+    Attributes:
+        dollars: what the model calls of this run cost, those of ``unpriced`` models left out.
+        reused: model calls and embedded texts that the ledger answered instead.
+        unpriced: names of models that cost an amount which the study does not tell.
+    """
+
+    dollars: float = 0.0
+    reused: int = 0
+    unpriced: tuple[str, ...] = ()
 
 
 def summarise(scores: Iterable[Score]) -> Summary:
