@@ -146,6 +146,12 @@ def test_no_secret_is_printed_written_or_stored_by_a_run(
         said = told(planted, "run", study, "--storage", f"s3://{bucket}/dream", cwd=tmp_path, env=env, code=0)
         assert "good, generate:" in said, "the workers' records are shown"
         told(planted, "plan", study, "--storage", f"s3://{bucket}/dream", cwd=tmp_path, env=env, code=0)
+        asking = tmp_path / "asking.yaml"
+        generate = "golden: {generate: {questions: 2, documents_per_task: 2}}"
+        asking.write_text(study.read_text().replace("golden: questions.jsonl", generate))
+        building = ("golden", "build", asking, "--storage", f"s3://{bucket}/asking")
+        said = told(planted, *building, cwd=tmp_path, env=env, code=0)
+        assert "good, golden:" in said, "the records of tasks that generate questions are shown"
         refused = {**env, "CHAT_KEY": planted.new("a wrong key")}
         with echoing(401) as wrong:
             study.write_text(study.read_text().replace(chat, f"{wrong}/v1"))
