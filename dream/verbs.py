@@ -15,7 +15,7 @@ from dream.claims import claims_beside
 from dream.cluster.jobs import run_job
 from dream.cluster.offline import offline_server
 from dream.cluster.shared import connect_for
-from dream.corpus import list_files, parse_once, read_corpus
+from dream.corpus import parse_once, read_corpus
 from dream.golden import GoldenDataset
 from dream.ledger import Ledger
 from dream.modules import load_modules, read_modules
@@ -122,19 +122,7 @@ def gather_corpus(
 ) -> Corpus:
     """Read the study's documents; files that cannot be read are listed with their reasons."""
     ledger = ledger or open_ledger(study, storage)
-    where, parse = study.path(study.corpus), parse_once(ledger)
-    if watcher is None:
-        return read_corpus(where, parse)
-    files, read = len(list_files(where)), 0
-
-    def counted(id_: str, data: bytes, origin: str) -> Any:
-        nonlocal read
-        found = parse(id_, data, origin)
-        read += 1
-        watcher(Status("corpus", read, files, "files"))
-        return found
-
-    return read_corpus(where, counted)
+    return read_corpus(study.path(study.corpus), parse_once(ledger), _shown(watcher, "corpus", "files"))
 
 
 def build_golden(
@@ -214,11 +202,10 @@ def plan(
         DreamError: the study, its corpus or its storage cannot be used.
     """
     ledger = open_ledger(study, storage)
-    list_arms(study)  # a mistake in the search space is told before any work
+    arms = list_arms(study)  # a mistake in the search space is told before any work
     corpus = gather_corpus(study, ledger=ledger)
     rehearsal, golden, questions = rehearse(study, ledger, corpus, golden, _shown(watcher, "plan", "arms"))
     phases = phases_of(_setting(study, place(storage), corpus, golden, None))
-    arms = list_arms(study)
     rounds = rounds_ahead(phases.choosing, arms, ledger)
     found, stops = answer(phases.choosing, arms, reading(ledger))
     done = [each for each in found if whole(each)]

@@ -72,19 +72,27 @@ def list_files(url: str) -> tuple[SourceFile, ...]:
     return tuple(sorted(files, key=lambda file: file.id))
 
 
-def read_corpus(url: str, parse: Parse = read_document) -> Corpus:
+def read_corpus(
+    url: str, parse: Parse = read_document, progress: Callable[[int, int], None] | None = None
+) -> Corpus:
     """Read every file of the corpus, one after the other.
 
     Args:
         url: a folder or ``s3://bucket/prefix``.
         parse: how bytes become a document; a caller with a ledger gives one that remembers.
+        progress: called with the files that are read and all there are.
 
     Raises:
         DreamError: no file gives a document.
         StorageError: the bucket cannot be reached.
     """
     storage = open_storage(url)
-    return gather((parse(file.id, storage.get(file.key), file.origin) for file in list_files(url)), url)
+    files, parsed = list_files(url), []
+    for file in files:
+        parsed.append(parse(file.id, storage.get(file.key), file.origin))
+        if progress:
+            progress(len(parsed), len(files))
+    return gather(parsed, url)
 
 
 def gather(parsed: Iterable[tuple[Document | None, Iterable[Problem]]], where: str = "") -> Corpus:
