@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ from dream.verdict.looks import looks_at, note_look
 from dream.verdict.race import Stop, rounds_of
 from dream.verdict.racing import stops_after
 from dream.verdict.result import Holdout, SweepResult
+
+WORTH_SHOWING = 2.0  # seconds of reading, from which on its progress is shown
 
 Trying = Callable[[Setting, Sequence[Arm]], list[ArmResult]]
 
@@ -134,10 +137,10 @@ def reading(ledger: Ledger, watcher: Watcher | None = None) -> Trying:
     """A function like that of ``trying`` that runs nothing: arms without results say so."""
 
     def results_of(setting: Setting, arms: Sequence[Arm]) -> list[ArmResult]:
-        found = []
+        found, started = [], time.monotonic()
         for arm in arms:
             found.append(recorded(setting, arm, ledger) or ArmResult(arm, error="not run yet"))
-            if watcher:
+            if watcher and time.monotonic() - started > WORTH_SHOWING:
                 watcher(Status("read", len(found), len(arms), "arms"))
         return found
 

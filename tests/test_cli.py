@@ -86,7 +86,7 @@ def test_a_golden_dataset_that_is_not_built_is_told_and_no_model_is_asked(tmp_pa
 def test_a_failed_mlflow_does_not_hide_the_result(tmp_path: Path) -> None:
     study = small_study(tmp_path, models=OFFLINE, search=SEARCH)
     down = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
-    shown = dream("report", study, cwd=tmp_path, env=down)
+    shown = dream("report", study, "--quiet", cwd=tmp_path, env=down)
     assert shown.code == 1
     assert "sentence_window" in shown.said["text"] and "report.html" in shown.said["text"]
     assert shown.errors.startswith("error: http://127.0.0.1:9: no MLflow server answers")
