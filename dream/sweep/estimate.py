@@ -39,7 +39,7 @@ class Measures:
 
     Attributes:
         seconds: of a call, by model and kind, and by model alone.
-        output: tokens of an answer, by model and kind.
+        output: the model's tokens of an answer for each one of its stand-in's, by model and kind.
         input: the model's tokens for each one that we count, by model.
     """
 
@@ -49,25 +49,30 @@ class Measures:
 
 
 def measure(calls: Iterable[Call]) -> Measures:
-    """Means over the recorded calls, where there are a FEW."""
-    seconds, output = defaultdict(list), defaultdict(list)
-    counted: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    """Means and ratios over the recorded calls, where there are a FEW.
+
+    Answers grow with what is asked about, such as a long answer to judge, and so do the stand-ins'.
+    """
+    seconds: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    output: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    input_: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for call in calls:
         if call.recorded:
             for kind in (call.kind, ""):
                 seconds[call.model, kind].append(call.seconds)
-            output[call.model, call.kind].append(float(call.output_tokens))
+            if call.by_rule:
+                output[call.model, call.kind].append((call.output_tokens, call.by_rule))
             if call.counted:
-                counted[call.model].append((call.input_tokens, call.counted))
+                input_[call.model].append((call.input_tokens, call.counted))
     return Measures(
         {key: sum(all) / len(all) for key, all in seconds.items() if len(all) >= FEW},
-        {key: sum(all) / len(all) for key, all in output.items() if len(all) >= FEW},
-        {
-            model: sum(one for one, _ in pairs) / sum(ours for _, ours in pairs)
-            for model, pairs in counted.items()
-            if len(pairs) >= FEW
-        },
+        {key: _ratio(pairs) for key, pairs in output.items() if len(pairs) >= FEW},
+        {model: _ratio(pairs) for model, pairs in input_.items() if len(pairs) >= FEW},
     )
+
+
+def _ratio(pairs: Sequence[tuple[int, int]]) -> float:
+    return sum(one for one, _ in pairs) / sum(ours for _, ours in pairs)
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def expect(study: Study, call: Call, known: Measures, sampled: bool) -> Expected
     own, kind = (call.model, call.kind), (1.0, 1.0)
     ratio = 1.0 if offline else known.input.get(call.model, 1.0)
     measured = own in known.output
-    output = known.output[own] if measured and not offline else float(call.output_tokens)
+    output = call.output_tokens * (known.output[own] if measured and not offline else 1.0)
     seconds = known.seconds.get(own, known.seconds.get((call.model, ""), 0.0))
     assumed = SECONDS_OFFLINE if offline else SECONDS_TO_BEGIN + output / TOKENS_PER_SECOND
     number = kind if call.certain else CALLS

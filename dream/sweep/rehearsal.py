@@ -91,6 +91,7 @@ class Call:
         input_tokens: as recorded, or as counted in the prompt.
         output_tokens: as recorded, or those of the stand-in's answer.
         counted: tokens counted in the prompt, also of a recorded call; 0 if they were not.
+        by_rule: tokens of the stand-in's answer, where the recorded one was taken; 0 if it was not asked.
         seconds: as recorded; 0 for a stand-in.
         certain: whether the answer is the model's own: recorded, or by the rules of an offline model.
         weight: how many calls of the run this one stands for, where not all questions are rehearsed.
@@ -104,6 +105,7 @@ class Call:
     input_tokens: int
     output_tokens: int
     counted: int = 0
+    by_rule: int = 0
     seconds: float = 0.0
     certain: bool = True
     weight: float = 1.0
@@ -119,6 +121,7 @@ class Notes:
         meters: of the embeddings over HTTP, by name.
         dimensions: of the embeddings, by name, as far as recorded vectors tell them.
         untold: what could not be rehearsed, by what it was and why.
+        compared: recorded calls that were held against the stand-in's, by model and kind.
         weight: of the calls that are met from now on.
         spread: likewise.
     """
@@ -127,6 +130,7 @@ class Notes:
     meters: dict[str, Meter] = field(default_factory=dict)
     dimensions: dict[str, int] = field(default_factory=dict)
     untold: Counter[tuple[str, str]] = field(default_factory=Counter)
+    compared: Counter[tuple[str, str]] = field(default_factory=Counter)
     weight: float = 1.0
     spread: tuple[float, float] = (1.0, 1.0)
 
@@ -156,8 +160,6 @@ class StandIn(ChatModel):
 
     async def ask_once(self, ledger: Ledger, stage: str, messages: Messages, **more: Any) -> Reply:
         """As a run does it, noting the call when it is met for the first time."""
-        from dream.models.offline.tokens import count_prompt
-
         read: list[str] = []
         token = _read.set(read)
         try:
@@ -169,18 +171,22 @@ class StandIn(ChatModel):
         asked = [stage, self.identity, more.get("repeat", 0), messages]
         key = read[-1] if recorded and read else digest_of(asked)
         if key not in self.notes.calls and (read or not recorded):
-            some = sum(call.recorded and call.counted > 0 for call in self.notes.calls.values()) < ENOUGH
-            counted = count_prompt(one["content"] for one in messages) if recorded and some else 0
+            counted = by_rule = 0
+            if recorded and self.notes.compared[self.name, kind] < ENOUGH:
+                self.notes.compared[self.name, kind] += 1
+                form = more.get("response_format")
+                stood_in = await self.ask(messages, kind=kind, response_format=form)
+                counted, by_rule = stood_in.input_tokens, stood_in.output_tokens
             self.notes.calls[key] = Call(
                 kind, self.name, self.provider, recorded, reply.input_tokens, reply.output_tokens,
-                counted, max(0.0, reply.seconds), recorded or self.certain,
+                counted, by_rule, max(0.0, reply.seconds), recorded or self.certain,
                 self.notes.weight, self.notes.spread,
             )  # fmt: skip
         return reply
 
 
-ENOUGH = 100
-"""Recorded calls whose prompts are counted again, to learn how the model's tokens differ from ours."""
+ENOUGH = 30
+"""Recorded calls of a model and kind that are held against the stand-in's, to learn how they differ."""
 
 
 def stand_ins(study: Study, notes: Notes) -> dict[str, StandIn]:
