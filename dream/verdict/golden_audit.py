@@ -125,6 +125,11 @@ class GoldenAudit:
                 lines.append(f"{check.name}: {', '.join(sorted(named))} ({check.title})")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        from dream.verdict.shown import audit_html
+
+        return audit_html(self)
+
     def without_documents(self) -> dict[str, Any]:
         """For each model that was asked: its mean score without context, and how often it was right."""
         said: dict[str, Any] = {}

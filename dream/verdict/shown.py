@@ -1,4 +1,4 @@
-"""Verdict, what matters and losses as a notebook shows them: tables with plots, without script or styles.
+"""Verdict, what matters, losses and audit as a notebook shows them: tables with plots, no script, no styles.
 
 Notebooks may be light or dark and strip style sheets, so colours stand in the elements themselves and are
 such that both grounds carry them; text keeps the notebook's own colour.
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from dream.golden.audit.finding import CHECKS
 from dream.verdict.forest import Forest, ForestLine, forest, p_text
+from dream.verdict.golden_audit import GoldenAudit
 from dream.verdict.losses import OUTCOMES, Losses
 from dream.verdict.matters import Matters, Share
 from dream.verdict.verdict import Verdict
@@ -61,6 +63,24 @@ def losses_html(losses: Losses) -> str:
         if outcome in met
     )
     return f"<p>Of 100 questions: {legend}</p>{_table(['arm', '', 'of 100 questions'], rows)}"
+
+
+def audit_html(audit: GoldenAudit) -> str:
+    """How many questions are flagged, each finding, what models know by heart, and where to decide."""
+    asked = {question.id: question.question for question in audit.questions}
+    titles = {check.name: check.title for check in CHECKS}
+    rows = [
+        [escape(titles[found.check]), escape(asked.get(found.question, "")), escape(found.what)]
+        for found in audit.findings
+    ]
+    notes = [
+        f"without documents {name} is right on {said['right']} of {said['asked']} questions"
+        for name, said in audit.without_documents().items()
+    ]
+    notes += [] if audit.asked else [f"no language model was asked: that takes {audit.estimate}"]
+    listed = "".join(f"<li>{escape(note)}</li>" for note in [*notes, f"keep or drop: {audit.csv}"])
+    told = f"<p>{len(audit.flagged)} of {len(audit.questions)} questions flagged</p>"
+    return f"{told}{_table(['check', 'question', 'what was seen'], rows) if rows else ''}<ul>{listed}</ul>"
 
 
 def _standing(drawn: Forest, line: ForestLine, held: bool) -> list[str]:

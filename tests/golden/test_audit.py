@@ -141,6 +141,9 @@ def test_the_free_checks_ask_no_model_and_say_what_the_others_would_cost(tmp_pat
     assert [(estimate.calls, estimate.dollars, estimate.priced) for estimate in asked] == [(16, 0.0, True)]
     assert not audit.asked and audit.calls == 0
     assert {(one.question, one.check) for one in audit.findings} == {("lost", "evidence")}
+    shown = audit._repr_html_()  # in a notebook
+    assert "1 of 8 questions flagged" in shown and "Who wrote the handbook?" in shown
+    assert "no language model was asked: that takes at most 16 model calls" in shown
 
 
 @pytest.fixture

@@ -23,10 +23,12 @@ def test_the_notebooks_run_in_order_on_this_machine(tmp_path: Path, mlflow_serve
 def tell_what_they_should(shown: dict[str, Executed], mlflow: str) -> None:
     """What a reader must find in each of the five."""
     assert list(shown) == ["01_corpus", "02_golden", "03_sweep", "04_compare", "05_own_method"]
+    assert not any("Warning" in each.shown() for each in shown.values())  # of libraries, which help nobody
     corpus, golden, sweep, compare, own = shown.values()
     assert "3 documents read, 1 problems" in corpus.shown("text/html")
     assert "09-half-a-download.pdf" in corpus.shown("text/html")
     assert "1 removed, 1 reworded, 0 added" in golden.shown()
+    assert "of 8 questions flagged" in golden.shown("text/html")
     assert "12 arms · " in sweep.shown()
     assert sweep.shown("text/html").count("sentence_window") == 4  # of 12 rows, all of them shown
     assert f"{mlflow}/#/compare-runs?" in compare.shown("text/html")
