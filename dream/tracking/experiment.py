@@ -140,9 +140,11 @@ class _Writer:
         if not (known and known.inputs and known.inputs.dataset_inputs):
             self.client.log_inputs(run_id, datasets=[self.dataset])
         now = int(time.time() * 1000)
+        first, rest = _in_order(run, content)
+        self.client.log_batch(run_id, metrics=[Metric(key, value, now, 0) for key, value in first.items()])
         self.client.log_batch(
             run_id,
-            metrics=[Metric(key, value, now, 0) for key, value in _changed(run, content).items()],
+            metrics=[Metric(key, value, now, 0) for key, value in rest.items()],
             params=[
                 Param(key, text) for key, text in content.parameters.items() if key not in run.data.params
             ],
@@ -167,6 +169,19 @@ class _Writer:
                 target.write_bytes(file.read_bytes())
             # one call, which uploads in parallel; log_table would append to the table of the last time
             self.client.log_artifacts(run_id, folder)
+
+
+def _in_order(run: Run, content: Content) -> tuple[dict[str, float], dict[str, float]]:
+    """What to write of the metrics, and what after that.
+
+    The plot begins with the metric that the database gives first, and Postgres puts behind what is updated:
+    where a value changes, the objective is written before all others, though theirs may be the same.
+    """
+    changed = _changed(run, content)
+    if not (run.data.metrics and changed):
+        return {}, changed
+    first = dict(list(content.metrics.items())[:1])
+    return first, {key: value for key, value in {**content.metrics, **changed}.items() if key not in first}
 
 
 def _changed(run: Run, content: Content) -> dict[str, float]:

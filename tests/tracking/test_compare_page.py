@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from dream.tracking.experiment import Tracked, log_result
 from tests.servers.fixtures import missing
 from tests.servers.process import answers, free_port, own_folder, running
-from tests.tracking.results import result
+from tests.tracking.results import result, with_failed_arm
 
 pytestmark = pytest.mark.servers
 
@@ -42,6 +43,33 @@ def test_the_link_shows_the_arms_of_a_server(mlflow_server: Any, browser_page: A
     shows_parallel_coordinates(browser_page, tracked.compare_link, tmp_path / "server.png")
 
 
+def test_a_study_that_runs_again_shows_each_arm_once_and_its_new_scores(
+    mlflow_server: Any, browser_page: Any, tmp_path: Path
+) -> None:
+    first = log_result(result("seen again"), mlflow_server.url, {}, tmp_path)
+    again = log_result(result("seen again", shift=0.4), mlflow_server.url, {}, tmp_path)
+    assert again.compare_link == first.compare_link  # a link that somebody has kept stays right
+    shows_parallel_coordinates(browser_page, again.compare_link, tmp_path / "again.png")
+    before, after = (
+        arms.arms[0].summary("answer_correctness").mean for arms in (result(), result(shift=0.4))
+    )
+    drawn = values_of(browser_page, "answer_correctness")
+    assert max(drawn) == pytest.approx(after) and before not in drawn
+
+
+def test_a_partial_study_shows_the_arms_that_have_scores(
+    mlflow_server: Any, browser_page: Any, tmp_path: Path
+) -> None:
+    """Two arms failed, and the dollar cap ended a third after half of its questions."""
+    partial = with_failed_arm(result("seen in part"), 0, "small: the key is not valid")
+    partial = with_failed_arm(partial, 5, "the cap of $5.00 is reached")
+    capped = replace(partial.arms[7], rows=partial.arms[7].rows[:2])
+    partial = replace(partial, arms=(*partial.arms[:7], capped, *partial.arms[8:]))
+    tracked = log_result(partial, mlflow_server.url, {}, tmp_path)
+    shows_parallel_coordinates(browser_page, tracked.compare_link, tmp_path / "partial.png", arms=10)
+    assert capped.summary("answer_correctness").mean in values_of(browser_page, "answer_correctness")
+
+
 def test_the_command_serves_the_sqlite_file_and_the_link_shows_its_arms(
     browser_page: Any, tmp_path: Path
 ) -> None:
@@ -57,7 +85,7 @@ def test_the_command_serves_the_sqlite_file_and_the_link_shows_its_arms(
         browser_page.screenshot(path=tmp_path / "questions.png")
 
 
-def shows_parallel_coordinates(page: Any, link: str, screenshot: Path) -> None:
+def shows_parallel_coordinates(page: Any, link: str, screenshot: Path, arms: int = 12) -> None:
     """Open the link; the plot must be there, with its axes and lines, without a further click."""
     page.goto(link)
     page.locator(".parcoords, .js-plotly-plot .parcoords").first.wait_for(timeout=60_000)
@@ -65,8 +93,19 @@ def shows_parallel_coordinates(page: Any, link: str, screenshot: Path) -> None:
     page.screenshot(path=screenshot)
     titles = page.locator(".parcoords .axis-title").all_text_contents()
     assert titles == ["embedding", "llm", "method", "answer_correctness"]  # what differs, and the objective
-    assert page.get_by_text("Comparing 12 Runs from 1 Experiment").is_visible()
+    assert page.get_by_text(f"Comparing {arms} Runs from 1 Experiment").is_visible()
+    assert len(values_of(page, "answer_correctness")) == arms
     brush_the_last_axis(page, screenshot.with_stem(f"{screenshot.stem}-brushed"))
+
+
+def values_of(page: Any, axis: str) -> list[float]:
+    """Where the lines cross one axis, one value a line."""
+    found: list[float] = page.evaluate(
+        "axis => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data[0].dimensions)"
+        ".filter(dimension => dimension.label === axis).flatMap(dimension => Array.from(dimension.values))",
+        axis,
+    )
+    return found
 
 
 def brush_the_last_axis(page: Any, screenshot: Path) -> None:
