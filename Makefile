@@ -114,8 +114,9 @@ lock: $(UV)  ## Pin every dependency anew, with hashes
 corpus: $(VENV)/.dev  ## Rebuild the quickstart's PDFs from their sources
 	$(BIN)/python examples/quickstart/build.py
 
-pictures: demo $(VENV)/.dev  ## Take the README's pictures from the real report
-	$(BIN)/python docs/take_pictures.py .dream/quickstart/report.html docs/images
+pictures: $(VENV)/.dev  ## Take the README's pictures from the report of a run that starts from nothing
+	kept=$$(mktemp -d); trap 'rm -rf "$$kept"' EXIT; $(BIN)/dream run $(STUDY) --storage "$$kept"; \
+		$(BIN)/python docs/take_pictures.py "$$kept/quickstart/report.html" docs/images
 
 clean:  ## Remove the environment; results in .dream stay
 	rm -rf $(VENV) .tools

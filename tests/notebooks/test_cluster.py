@@ -79,7 +79,8 @@ def test_a_driver_that_is_killed_loses_no_finished_work(environment: dict[str, s
 def test_where_the_client_is_not_let_through_the_same_verbs_run_as_jobs(
     environment: dict[str, str], cluster: RayCluster, tmp_path: Path
 ) -> None:
-    folder = small_study(tmp_path / "s", models=OFFLINE, search=SEARCH).parent
+    metrics = "metrics: [answer_correctness, recall_at_k]\nobjective: answer_correctness"
+    folder = small_study(tmp_path / "s", models=OFFLINE, search=SEARCH, more=metrics).parent
     closed = {**environment, "RAY_ADDRESS": "ray://127.0.0.1:9", "RAY_API_SERVER_ADDRESS": cluster.jobs}
     said = swept(folder, closed, AUDIT)
     assert f"by jobs at {cluster.jobs}" in said
