@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import parse_qs, urlencode
 
 from tests.notebooks.lab import browser_page, jupyter_lab, open_notebook, run_all
 from tests.notebooks.run import clean_environment, copied, execute
@@ -46,14 +48,23 @@ def of_mlflow(link: str, images: Path) -> None:
         page.locator(".parcoords").first.wait_for(timeout=120_000)
         page.wait_for_timeout(1500)
         page.screenshot(path=images / "tutorial-mlflow.png")
-        home, _, query = link.partition("/#/")
-        experiment = re.search(r"experiments=%5B%22(\d+)%22", query)
-        assert experiment
-        page.goto(f"{home}/#/experiments/{experiment[1]}/traces")
-        page.locator("tbody tr a, [role=row] a, [role=cell] a").first.click(timeout=120_000)
-        page.get_by_text("retrieve", exact=True).first.click(timeout=60_000)
+        page.goto(link_to_a_trace(link))
+        page.get_by_text("retrieve", exact=True).first.click(timeout=120_000)
         page.wait_for_timeout(1500)
         page.screenshot(path=images / "tutorial-trace.png")
+
+
+def link_to_a_trace(link: str) -> str:
+    """The page of one trace of the plot's experiment."""
+    from mlflow import MlflowClient
+
+    home, _, query = link.partition("/#/compare-runs?")
+    (experiment,) = json.loads(parse_qs(query)["experiments"][0])
+    (trace,) = MlflowClient(home).search_traces(
+        locations=[experiment], filter_string="trace.status = 'OK'", max_results=1, include_spans=False
+    )
+    opened = urlencode({"selectedEvaluationId": trace.info.trace_id})
+    return f"{home}/#/experiments/{experiment}/traces?{opened}"
 
 
 if __name__ == "__main__":

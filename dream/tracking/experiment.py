@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from dream.errors import DreamError
 from dream.records import digest_of
 from dream.tracking.address import Address, address_of, compare_link, without_secrets
-from dream.tracking.content import Content, content_of_arm, content_of_study, to_json_all
+from dream.tracking.content import Content, content_of_arm, content_of_study, metric_name, to_json_all
 from dream.tracking.reach import reach
 from dream.tracking.traces import log_traces
 from dream.verdict.result import SweepResult
@@ -111,8 +111,21 @@ def _write_study(
     log_traces(client, address.store, experiment, result, written)
 
     # an arm without scores would be a line through nothing
-    link = compare_link(address.pages, experiment, scored or list(written.values()))
+    drawn = _objective_first(client, scored, metric_name(result.objective)) or list(written.values())
+    link = compare_link(address.pages, experiment, drawn)
     return Tracked(parent, experiment, address.pages, link, address.command)
+
+
+def _objective_first(client: MlflowClient, runs: list[str], objective: str) -> list[str]:
+    """The runs, and first among them one whose metrics begin with the objective.
+
+    The plot begins with the first metric of the link's first run, in the order in which the database gives
+    them; Postgres gives those that were updated in any order.
+    """
+    for run in runs:
+        if next(iter(client.get_run(run).data.metrics), "") == objective:
+            return [run, *(other for other in runs if other != run)]
+    return runs
 
 
 @dataclass(frozen=True)
@@ -174,8 +187,8 @@ class _Writer:
 def _in_order(run: Run, content: Content) -> tuple[dict[str, float], dict[str, float]]:
     """What to write of the metrics, and what after that.
 
-    The plot begins with the metric that the database gives first, and Postgres puts behind what is updated:
-    where a value changes, the objective is written before all others, though theirs may be the same.
+    Postgres mostly puts behind what is updated: where a value changes, the objective is written before all
+    others, though theirs may be the same, so that it stays the first that is shown.
     """
     changed = _changed(run, content)
     if not (run.data.metrics and changed):
