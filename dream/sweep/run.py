@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -99,22 +100,26 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
     # its logs; every process of a run finds the keys in its own environment.
     handed = class_cache.ENV_VARS_TO_PROPAGATE
     class_cache.ENV_VARS_TO_PROPAGATE = {name for name in handed if not name.startswith("AWS_")}
-    tuner = tune.Tuner(
-        trainable,
-        param_space={"arm": tune.grid_search([to_json(arm) for arm in arms])},
-        tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=at_once),
-        run_config=tune.RunConfig(
-            name=setting.study.name,
-            storage_path=setting.tune_storage,
-            verbose=0,
-            failure_config=tune.FailureConfig(max_failures=2),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-        ),
-    )
-    outcomes = tuner.fit()
+    # Nobody reads Tune's own state, for the ledger is the record; kept on this machine it needs neither a
+    # bucket that is away for a moment nor room on the ledger's disk.
+    with tempfile.TemporaryDirectory(prefix="dream-tune-", ignore_cleanup_errors=True) as state:
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"arm": tune.grid_search([to_json(arm) for arm in arms])},
+            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=at_once),
+            run_config=tune.RunConfig(
+                name=setting.study.name,
+                storage_path=state,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=2),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        found = tuner.fit()
+        outcomes = [found[place] for place in range(len(found))]
     reasons: dict[str, str] = {}
     told = set()
-    for outcome in (outcomes[place] for place in range(len(outcomes))):
+    for outcome in outcomes:
         arm = from_json(Arm, (outcome.config or {})["arm"])
         metrics = outcome.metrics or {}
         if outcome.error is not None:

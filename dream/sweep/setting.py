@@ -57,11 +57,6 @@ class Setting:
         load_notebook(self.notebook)
         return Ledger(open_storage(self.storage, proven=True))
 
-    @property
-    def tune_storage(self) -> str:
-        """Where Ray Tune keeps its own state: seen by all machines if the ledger is."""
-        return f"{self.storage}/tune" if "://" in self.storage else str(self.cache / "tune")
-
     def embedder(self, name: str) -> Embedder:
         """An embedding of the study."""
         bounds = bounds_of(self.study, self.storage)

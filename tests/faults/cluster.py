@@ -21,7 +21,7 @@ from tests.servers.process import ServerFailed, free_port
 
 # Ray's own test cluster starts nodes like this; its command line starts half a dozen programs more.
 NODE = """
-import sys, threading
+import sys
 from ray._private.node import Node
 from ray._private.parameter import RayParams
 
@@ -35,7 +35,7 @@ Node(
     ),
     head=head, shutdown_at_exit=True, spawn_reaper=False,
 )
-threading.Event().wait()
+sys.stdin.read()  # ends with whoever started it, however that ends
 """
 
 
@@ -51,6 +51,20 @@ class RayMachines:
     address: str
     nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
+    def environment(self) -> dict[str, str]:
+        """What a driver needs to run there."""
+        return {**QUIET, "RAY_ADDRESS": self.address}
+
+    def workers(self, name: str, place: int | None = None) -> list[psutil.Process]:
+        """Processes of actors and tasks whose titles begin with that name, on all machines or on one."""
+        found = []
+        for node in self.nodes if place is None else [self.nodes[place]]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for process in psutil.Process(node.pid).children(recursive=True):
+                    with contextlib.suppress(psutil.Error):
+                        found += [process] if " ".join(process.cmdline()).startswith(name) else []
+        return found
+
     def kill(self, place: int) -> None:
         """Kill -9 of a machine: its raylet and all its workers at once."""
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -58,6 +72,9 @@ class RayMachines:
             for process in [node, *node.children(recursive=True)]:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
+        stdin = self.nodes[place].stdin
+        if stdin is not None:
+            stdin.close()
         self.nodes[place].wait()
 
 
@@ -91,7 +108,13 @@ def _node(
     for _ in range(4):
         with (folder / "log").open("wb") as log:
             node = subprocess.Popen(
-                command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         while node.poll() is None:
             if _alive(address) >= wanted:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dream.storage import open_storage
-from tests.servers.s3 import minio_program, s3_server
+from tests.faults.s3 import mortal_s3
 
 pytestmark = pytest.mark.faults
 
@@ -18,26 +17,18 @@ pytestmark = pytest.mark.faults
 def test_a_bucket_that_has_answered_is_waited_for_when_its_server_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if minio_program() is None:
-        pytest.skip("moto keeps nothing when it is killed; no MinIO here")
-    data = tmp_path / "data"
-    with ExitStack() as servers, ThreadPoolExecutor(1) as later:
-        s3 = servers.enter_context(s3_server(data=data))
-        for name, value in s3.environment().items():
+    with mortal_s3(tmp_path / "data") as s3, ThreadPoolExecutor(1) as later:
+        for name, value in s3.server.environment().items():
             monkeypatch.setenv(name, value)
-        storage = open_storage(f"s3://{s3.bucket()}/x")
+        storage = open_storage(f"s3://{s3.server.bucket()}/x")
         storage.put("before", b"kept")
-        for server in psutil.process_iter():
-            with suppress(psutil.Error):
-                if str(data) in server.cmdline() and server.name() == "minio":
-                    server.kill()
-        servers.close()
+        s3.kill()
         written = later.submit(storage.put, "while away", b"paid for")
         with suppress(TimeoutError):
             written.result(
                 timeout=35  # longer than boto's own retries
             )
         assert not written.done(), "nobody was there to write to"
-        servers.enter_context(s3_server(data=data, before=s3))
+        s3.back()
         written.result(timeout=60)
         assert storage.get("before") == b"kept" and storage.get("while away") == b"paid for"

@@ -39,6 +39,10 @@ class RunningServer:
             counts: dict[str, Any] = json.load(answer)
         return counts
 
+    def reset(self) -> None:
+        """Let it forget its counts."""
+        urllib.request.urlopen(self.url.removesuffix("/v1") + "/calls/reset", data=b"", timeout=30).close()
+
 
 @contextmanager
 def start(options: ServerOptions | None = None) -> Iterator[RunningServer]:
