@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dream.audits import audit_golden
     from dream.cluster.connect import connect
     from dream.corpus.push import push_corpus
+    from dream.datasets import read_dataset, write_dataset
     from dream.report.answers import answers, hardest
     from dream.report.live import live_progress
     from dream.study_file import load_study
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answers", "audit_golden", "build_golden", "connect", "edit_golden", "gather_corpus", "hardest",
-    "live_progress", "load_study", "plan", "publish", "push_corpus", "read_results", "run_sweep",
+    "live_progress", "load_study", "plan", "publish", "push_corpus", "read_dataset", "read_results",
+    "run_sweep", "write_dataset",
 ]  # fmt: skip
 
 _HOMES = {
@@ -43,6 +45,8 @@ _HOMES = {
     "live_progress": "dream.report.live",
     "load_study": "dream.study_file",
     "push_corpus": "dream.corpus.push",
+    "read_dataset": "dream.datasets",
+    "write_dataset": "dream.datasets",
 }
 
 

@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cluster",),
     ("sweeping",),
     ("verbs", "shell"),
-    ("audits",),
+    ("audits", "datasets"),
     ("__init__", "cli"),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

@@ -15,6 +15,7 @@ from dream.storage import Storage
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _DAMAGED = "delete it and build the golden dataset again"
 
@@ -139,9 +140,15 @@ def _as_csv(golden: GoldenDataset) -> bytes:
     return buffer.getvalue().encode()
 
 
-def _as_parquet(golden: GoldenDataset) -> bytes:
+def golden_key(storage: Storage, name: str) -> str:
+    """Where a study's newest golden dataset is stored as Parquet; empty where there is none."""
+    pointer = f"golden/{name}/latest.json"
+    return str(json.loads(storage.get(pointer))["parquet"]) if storage.exists(pointer) else ""
+
+
+def as_table(golden: GoldenDataset) -> pa.Table:
+    """The questions as an Arrow table, a row each; digest and notes stand in its schema's metadata."""
     import pyarrow as pa
-    from pyarrow import parquet
 
     span = pa.struct([("document", pa.string()), ("start", pa.int64()), ("end", pa.int64())])
     schema = pa.schema(
@@ -159,9 +166,15 @@ def _as_parquet(golden: GoldenDataset) -> bytes:
             "dream": json.dumps({"digest": golden.digest, "notes": golden.notes, "failures": golden.failures})
         },
     )
-    table = pa.Table.from_pylist([to_json(question) for question in golden.questions], schema=schema)
+    return pa.Table.from_pylist([to_json(question) for question in golden.questions], schema=schema)
+
+
+def _as_parquet(golden: GoldenDataset) -> bytes:
+    import pyarrow as pa
+    from pyarrow import parquet
+
     sink = pa.BufferOutputStream()
-    parquet.write_table(table, sink)
+    parquet.write_table(as_table(golden), sink)
     data: bytes = sink.getvalue().to_pybytes()
     return data
 

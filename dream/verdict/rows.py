@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from dream.records import Question
 from dream.storage import Storage
 from dream.sweep.result import ArmResult
 from dream.verdict.result import SweepResult
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TEXTS = (
     "study", "part", "arm", "name", "method", "llm", "embedding", "knobs", "question", "kind", "asked",
@@ -85,8 +89,19 @@ def results_key(study: str) -> str:
     return f"results/{study}/results.parquet"
 
 
+def tables_of(result: SweepResult) -> Iterator[pa.Table]:
+    """The rows as Arrow tables of one schema, a table for each part and arm."""
+    import pyarrow as pa
+
+    kinds = {TEXTS: pa.string(), NUMBERS: pa.float64(), COUNTS: pa.int64(), FLAGS: pa.bool_()}
+    schema = pa.schema([(name, kind) for names, kind in kinds.items() for name in names])
+    yield pa.Table.from_pylist([], schema=schema)  # a result without any row has a schema too
+    for _, rows in groupby(rows_of(result), key=lambda row: (row["part"], row["arm"])):
+        yield pa.Table.from_pylist(list(rows), schema=schema)
+
+
 def write_results(storage: Storage, result: SweepResult) -> str:
-    """Store the table, and give its key; ``pandas.read_parquet`` and Ray Data read it as it is.
+    """Store the table, a row group for each arm, and give its key; ``dream.read_dataset`` reads it.
 
     Raises:
         StorageError: it cannot be written.
@@ -94,10 +109,12 @@ def write_results(storage: Storage, result: SweepResult) -> str:
     import pyarrow as pa
     from pyarrow import parquet
 
-    kinds = {TEXTS: pa.string(), NUMBERS: pa.float64(), COUNTS: pa.int64(), FLAGS: pa.bool_()}
-    schema = pa.schema([(name, kind) for names, kind in kinds.items() for name in names])
+    tables = tables_of(result)
+    empty = next(tables)
     sink = pa.BufferOutputStream()
-    parquet.write_table(pa.Table.from_pylist(list(rows_of(result)), schema=schema), sink, compression="zstd")
+    with parquet.ParquetWriter(sink, empty.schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
     key = results_key(result.study)
     storage.put(key, sink.getvalue().to_pybytes())
     return key
