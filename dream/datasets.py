@@ -37,7 +37,7 @@ def read_dataset(
         A Ray Dataset: nothing is read before it is asked for, and then by the workers.
 
     Raises:
-        DreamError: there is no such table yet, or Ray can be reached by jobs only.
+        DreamError: there is no such table yet, or this process is no part of the Ray cluster.
         StorageError: the folder or bucket cannot be read.
     """
     if isinstance(source, Study):
@@ -52,14 +52,14 @@ def read_dataset(
     filesystem, path = _place_for_arrow(source)
     with _told_shortly(source):
         if source.endswith(".jsonl") or (not source.endswith(".parquet") and _holds_jsonl(filesystem, path)):
-            return ray.data.read_json(path, filesystem=filesystem, lines=True)
+            return ray.data.read_json(path, filesystem=filesystem)
         return ray.data.read_parquet(path, filesystem=filesystem)
 
 
 def write_dataset(
     rows: GoldenDataset | SweepResult | Dataset, address: str, form: Literal["parquet", "jsonl"] = "parquet"
 ) -> str:
-    """Write rows as files ``part-000000.parquet`` and so on below an address, a file for each block.
+    """Write rows as files ``part-….parquet`` or ``.jsonl`` below an address, a file for each block.
 
     The workers write, with the credentials of their own environment.
 
@@ -72,7 +72,7 @@ def write_dataset(
         The address.
 
     Raises:
-        DreamError: there is something already, or Ray can be reached by jobs only.
+        DreamError: there is something already, or this process is no part of the Ray cluster.
         StorageError: it cannot be written there.
     """
     store = open_storage(address)
@@ -84,13 +84,14 @@ def write_dataset(
 
     class Parts(FilenameProvider):
         def get_filename_for_task(self, write_uuid: str, task_index: int) -> str:
-            return f"part-{task_index:06}.{form}"
+            return f"part-{write_uuid}-{task_index:06}.{form}"
 
     if isinstance(rows, GoldenDataset):
         rows = ray.data.from_arrow(as_table(rows))
     elif isinstance(rows, SweepResult):
         # a table at a time, so that the driver never holds all rows
-        rows = ray.data.from_arrow_refs([ray.put(table) for table in tables_of(rows)])
+        stored: list[Any] = [ray.put(table) for table in tables_of(rows)]
+        rows = ray.data.from_arrow_refs(stored)
     filesystem, path = _place_for_arrow(store.url)
     with _told_shortly(address):
         write = rows.write_parquet if form == "parquet" else rows.write_json
@@ -101,9 +102,9 @@ def write_dataset(
 def _connect(address: str) -> None:
     where = address if "://" in address else str(Path(address).absolute().parent)
     connection = connect_for(where)
-    if connection.kind == "jobs":
-        todo = "set RAY_ADDRESS=ray://HOST:10001, or read the Parquet file with pandas"
-        raise DreamError("a Ray Dataset needs Ray itself, not jobs over HTTP", connection.address, todo)
+    if connection.kind in ("client", "jobs"):
+        todo = "do this on a machine of the cluster, or read the Parquet file with pandas"
+        raise DreamError("Ray gives a Dataset to processes of its cluster only", connection.address, todo)
 
 
 def _place_for_arrow(address: str) -> tuple[Any, str]:

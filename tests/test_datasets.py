@@ -13,6 +13,7 @@ from dream.errors import DreamError, StorageError
 from dream.golden import GoldenDataset
 from dream.golden.load import load_questions
 from dream.records import Answer, Score
+from dream.storage import open_storage
 from dream.study import Columns, QuestionFile
 from dream.sweep.result import Arm, ArmResult, Row
 from dream.verdict.result import SweepResult
@@ -81,8 +82,9 @@ def test_a_study_s_tables_are_datasets_and_go_where_one_wants_them(
         again = dream.read_dataset(there).to_pandas()
         assert list(again.question) == [one.question for one in golden.questions]
         assert list(again.evidence_text[0]) == list(golden.questions[0].evidence_text)
-        file = QuestionFile(path=f"part-000000.{form}", columns=Columns(evidence="evidence_text"))
-        loaded = load_questions(file, f"{there}/part-000000.{form}")
+        (part,) = open_storage(there).list()
+        file = QuestionFile(path=part.key, columns=Columns(evidence="evidence_text"))
+        loaded = load_questions(file, f"{there}/{part.key}")
         assert [one.reference for one in loaded] == [one.reference for one in golden.questions]
     there = dream.write_dataset(result, f"{root}/mine/results")
     assert sorted(dream.read_dataset(there).to_pandas().answer.unique()) == ["answer 2", "answer 4"]
