@@ -95,7 +95,13 @@ def write_dataset(
     filesystem, path = _place_for_arrow(store.url)
     with _told_shortly(address):
         write = rows.write_parquet if form == "parquet" else rows.write_json
-        write(path, filesystem=filesystem, filename_provider=Parts())
+        # in a bucket, a directory would be an empty object among the files
+        write(
+            path,
+            filesystem=filesystem,
+            filename_provider=Parts(),
+            try_create_dir=not isinstance(store, Bucket),
+        )
     return store.url
 
 
