@@ -19,7 +19,7 @@ from concurrent.futures import Future, InvalidStateError
 from functools import cache
 from typing import Any
 
-from dream.claims.keeper import BEAT, Said, keeper_of
+from dream.claims.keeper import BEAT, LOST_AFTER, Said, keeper_of
 from dream.claims.locks import Claims, number_of
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 GATHER = 0.004  # seconds in which what is asked goes into one message
 LINGER = 0.05  # seconds after which others hear of a key that was given back, if nothing is asked before
 LOOKS = (0.02, 0.25)  # seconds between two questions whether others' work is done: at first, at most
-ANSWERS_WITHIN = 5.0  # seconds after which the keeper is asked anew
-PATIENCE = 90.0  # seconds for which a keeper that died is waited for; a busy machine takes long to start one
 NODES_KNOWN = 5.0  # seconds for which it is known how many machines there are
 
 
@@ -137,12 +135,12 @@ class Agreement:
         """One message; where the keeper cannot be had for long, this process goes on alone."""
         import ray
 
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOST_AFTER
         while ray.is_initialized():  # a call would start a Ray of its own where there is none any more
             try:
                 self._keeper = self._keeper or keeper_of(self._storage)
                 said: Said = ray.get(
-                    self._keeper.exchange.remote(self._name, has, wants, waits), timeout=ANSWERS_WITHIN
+                    self._keeper.exchange.remote(self._name, has, wants, waits), timeout=LOST_AFTER / 2
                 )
                 return said
             except Exception as error:  # noqa: BLE001 - it died and comes back, or Ray ends, or the network

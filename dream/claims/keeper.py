@@ -87,8 +87,7 @@ class ClaimsKeeper:
         import ray
 
         again = ray.get_runtime_context().was_current_actor_reconstructed
-        # A holder that has not told yet may still have keys; only one that stays silent this long is dead.
-        self._keeper = Keeper(opens=time.monotonic() + LOST_AFTER if again else 0.0)
+        self._keeper = Keeper(opens=time.monotonic() + 1.5 * BEAT if again else 0.0)
 
     def exchange(
         self, holder: str, has: Collection[int], wants: Collection[int], waits: Collection[int]
