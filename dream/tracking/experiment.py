@@ -154,7 +154,10 @@ class _Writer:
             self.client.log_inputs(run_id, datasets=[self.dataset])
         now = int(time.time() * 1000)
         first, rest = _in_order(run, content)
-        self.client.log_batch(run_id, metrics=[Metric(key, value, now, 0) for key, value in first.items()])
+        if first:
+            self.client.log_batch(
+                run_id, metrics=[Metric(key, value, now, 0) for key, value in first.items()]
+            )
         self.client.log_batch(
             run_id,
             metrics=[Metric(key, value, now, 0) for key, value in rest.items()],
