@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import shutil
 import sys
 import threading
@@ -26,6 +24,7 @@ from dream.report.labelling import Labelling, start_labelling
 from dream.storage import open_storage
 from dream.verdict.label_plan import plan_labels
 from dream.verdict.labels import stored_labels
+from tests.terminal import typed
 
 from .sample import EVIL, sample_result
 from .test_page_in_browser import ARGUMENTS, CHROMIUM
@@ -82,27 +81,10 @@ label_in_terminal(start_labelling(open_storage(sys.argv[1]), "sample", rows), Co
 
 
 def test_single_keys_are_read_from_a_real_terminal(tmp_path: Path) -> None:
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(Path(__file__).parents[2])
-        os.execv(sys.executable, [sys.executable, "-c", TERMINAL, str(tmp_path)])
-    said, prompts, keys = b"", 0, b"ynuq"
-    deadline = time.monotonic() + 90
-    try:
-        while time.monotonic() < deadline:
-            if select.select([terminal], [], [], 0.5)[0]:
-                try:
-                    said += os.read(terminal, 65536)
-                except OSError:  # the program has ended
-                    break
-            elif (asked := said.count(b"q stop")) and asked <= len(keys):
-                # a key that comes before the program listens is lost: it is pressed again
-                os.write(terminal, keys[asked - 1 : asked])
-                prompts = asked
-    finally:
-        os.close(terminal)
-        ended = os.waitpid(child, 0)[1]
-    assert (ended, prompts) == (0, 4), said.decode(errors="replace")
+    command = [sys.executable, "-c", TERMINAL, str(tmp_path)]
+    keys = [b"y", b"n", b"u", b"q"]
+    ended, said, prompts = typed(command, Path(__file__).parents[2], os.environ, keys)
+    assert (ended, prompts) == (0, 4), said
     assert list(stored_labels(open_storage(tmp_path), "sample").values()) == [True]
 
 

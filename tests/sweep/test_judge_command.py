@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import select
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,10 +17,10 @@ from dream.verdict.labels import stored_labels
 from tests.servers.s3 import S3Server
 from tests.sweep.shell import QUICKSTART, dream, dream_command, environment
 from tests.sweep.test_verdict import METRIC, swept
+from tests.terminal import CTRL_C, typed
 
 pytestmark = pytest.mark.servers
 
-CTRL_C = b"\x03"
 ROWS = "8"
 
 
@@ -67,28 +63,8 @@ def audit(at: Finished, *more: str) -> list[str]:
 
 def at_a_terminal(at: Finished, keys: list[bytes]) -> tuple[int, str]:
     """Run the command in a terminal, and press the keys one a prompt; its exit status, and its screen."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(at.study.parent)
-        os.execvpe(audit(at)[0], audit(at), dict(at.environment))
-    said, pressed, deadline = b"", 0, time.monotonic() + 90
-    try:
-        while time.monotonic() < deadline:
-            if select.select([terminal], [], [], 0.5)[0]:
-                try:
-                    said += os.read(terminal, 65536)
-                except OSError:  # the program has ended
-                    break
-            elif 0 < (asked := said.count(b"q stop")) <= len(keys):
-                # a key that comes before the program listens is lost: it is pressed again, but not Ctrl-C,
-                # which a second time would end the program while it still tells what it found
-                if pressed < asked or keys[asked - 1] != CTRL_C:
-                    os.write(terminal, keys[asked - 1])
-                pressed = asked
-    finally:
-        os.close(terminal)
-        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return ended, said.decode(errors="replace")
+    ended, screen, _ = typed(audit(at), at.study.parent, at.environment, keys)
+    return ended, screen
 
 
 def labels(at: Finished) -> dict[str, bool]:

@@ -1,0 +1,42 @@
+"""A program in a real terminal, and a person who answers its prompts with single keys."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+CTRL_C = b"\x03"
+
+PROMPT = b"q stop"
+
+
+def typed(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], keys: Sequence[bytes]
+) -> tuple[int, str, int]:
+    """Run a command that labels, and press a key a prompt; its exit status, its screen, its prompts."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(folder)
+        os.execvpe(command[0], list(command), dict(environment))
+    said, pressed, deadline = b"", 0, time.monotonic() + 90
+    try:
+        while time.monotonic() < deadline:
+            if select.select([terminal], [], [], 0.5)[0]:
+                try:
+                    said += os.read(terminal, 65536)
+                except OSError:  # the program has ended
+                    break
+            elif 0 < (asked := said.count(PROMPT)) <= len(keys):
+                # a key that comes before the program listens is lost: it is pressed again, but not Ctrl-C,
+                # which a second time would end the program while it still tells what it found
+                if pressed < asked or keys[asked - 1] != CTRL_C:
+                    os.write(terminal, keys[asked - 1])
+                pressed = asked
+    finally:
+        os.close(terminal)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return ended, said.decode(errors="replace"), pressed
