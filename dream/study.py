@@ -270,7 +270,9 @@ class Limits(Section):
         description="Most that all runs of this study together may spend; any amount if not given.",
     )
     trials_at_once: int | None = Field(
-        None, ge=1, description="Trials that run at once; one for each processor, two at least, if not given."
+        None,
+        ge=1,
+        description="Trials that run at once; one for each processor, at least four, if not given.",
     )
 
 

@@ -22,6 +22,10 @@ from dream.sweep.trial import run_arm
 
 log = logging.getLogger(__name__)
 
+# Trials that share what the limits allow end together, and while they end few calls are under way; the more
+# of them there are at once, the fewer such ends.
+FEWEST_AT_ONCE = 4
+
 
 def recorded(setting: Setting, arm: Arm, ledger: Ledger) -> ArmResult | None:
     """The arm's results as its last trial left them, whole or not."""
@@ -90,7 +94,7 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
     from ray.tune.execution import class_cache
 
     processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    at_once = min(len(arms), setting.study.limits.trials_at_once or max(2, processors))
+    at_once = min(len(arms), setting.study.limits.trials_at_once or max(FEWEST_AT_ONCE, processors))
     trainable = tune.with_resources(
         tune.with_parameters(_trial, setting=setting, tally=tally),
         # A trial waits for models: it takes a share of a processor, so that all may run at once.
