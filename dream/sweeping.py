@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from threading import Thread
 from typing import Any
 
 from dream.cluster.connect import Connection
@@ -67,11 +68,13 @@ def trying(
     ledger: Ledger,
     counts: dict[str, float],
     watcher: Watcher | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[Trying]:
     """A function that gives arms' results on a setting's questions, and runs those that have none yet.
 
     Ray and the offline server are started when something must be run for the first time, and serve all
-    phases. At the end ``counts`` holds what all processes did.
+    phases. At the end ``counts`` holds what all processes did. While the first trials wait for their models,
+    a thread does what will be needed after them.
     """
     with ExitStack() as opened:
         started: dict[str, Any] = {}
@@ -97,6 +100,9 @@ def trying(
                 wanted["questions_wanted"] = len(pending) * len(setting.questions)
                 tally.add.remote(wanted)
                 failed = prepare(at_work, documents, pending, ledger, tally, watcher)
+                if "meanwhile" not in started:
+                    started["meanwhile"] = Thread(target=meanwhile, name="meanwhile", daemon=True)
+                    started["meanwhile"].start()
                 results |= run_trials(at_work, pending, ledger, tally, failed, watcher)
             return [results[arm.id] for arm in arms]
 

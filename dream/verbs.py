@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,10 @@ from dream.sweeping import (
     score_holdout,
     trying,
 )
+from dream.tracking.client import make_ready
 from dream.tracking.experiment import Tracked, log_result
 from dream.verdict.power import power_of_plan
+from dream.verdict.race import Stop
 from dream.verdict.result import Holdout, SweepResult
 from dream.verdict.rows import write_results
 
@@ -209,9 +212,7 @@ def plan(
     rounds = rounds_ahead(phases.choosing, arms, ledger)
     found, stops = answer(phases.choosing, arms, reading(ledger))
     done = [each for each in found if whole(each)]
-    result = replace(
-        _result(study, corpus, golden, phases, done), stopped=stops, raced=study.search.mode == "racing"
-    )
+    result = _result(study, corpus, golden, phases, done, stops)
     holdout = None
     if phases.holdout:
         result = replace(result, holdout=Holdout(phases.holdout.questions))
@@ -253,14 +254,10 @@ def run_sweep(
     golden = golden or build_golden(study, ledger=ledger, corpus=corpus, watcher=watcher)
     phases = phases_of(_setting(study, where, corpus, golden, None))
     counts: dict[str, float] = {**ledger_counts(ledger), **golden.used}
+    ready = partial(make_ready, os.environ.get("MLFLOW_TRACKING_URI"), where.folder)
     try:
-        with trying(study, corpus.documents, ledger, counts, watcher) as results_of:
-            found, stops = answer(phases.choosing, arms, results_of)
-            result = replace(
-                _result(study, corpus, golden, phases, found),
-                stopped=stops,
-                raced=study.search.mode == "racing",
-            )
+        with trying(study, corpus.documents, ledger, counts, watcher, ready) as results_of:
+            result = _result(study, corpus, golden, phases, *answer(phases.choosing, arms, results_of))
             if phases.holdout:
                 result = score_holdout(result, phases.holdout, results_of, ledger)
     except OnlyJobs as cluster:
@@ -287,10 +284,7 @@ def read_results(study: Study, storage: str | None = None, watcher: Watcher | No
     corpus = gather_corpus(study, ledger=ledger)
     golden = recorded_golden(study, ledger, corpus)
     phases = phases_of(_setting(study, place(storage), corpus, golden, None))
-    found, stops = answer(phases.choosing, arms, reading(ledger, watcher))
-    result = replace(
-        _result(study, corpus, golden, phases, found), stopped=stops, raced=study.search.mode == "racing"
-    )
+    result = _result(study, corpus, golden, phases, *answer(phases.choosing, arms, reading(ledger, watcher)))
     if phases.holdout:
         result = recorded_holdout(result, phases.holdout, ledger)
     usage = usage_of({}, time.monotonic() - started, unpriced_models(study))
@@ -368,7 +362,12 @@ def _setting(study: Study, where: Place, corpus: Corpus, golden: GoldenDataset, 
 
 
 def _result(
-    study: Study, corpus: Corpus, golden: GoldenDataset, phases: Phases, results: Sequence[ArmResult]
+    study: Study,
+    corpus: Corpus,
+    golden: GoldenDataset,
+    phases: Phases,
+    results: Sequence[ArmResult],
+    stops: Mapping[str, Stop],
 ) -> SweepResult:
     return SweepResult(
         study=study.name,
@@ -380,6 +379,8 @@ def _result(
         lineage=_lineage(study, corpus, golden),
         study_text=study.text,
         choice=study.verdict,
+        stopped=stops,
+        raced=study.search.mode == "racing",
     )
 
 

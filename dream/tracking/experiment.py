@@ -9,7 +9,6 @@ questions make other scores, so a changed golden dataset gives a new parent; the
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import os
 import tempfile
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from dream.errors import DreamError
 from dream.records import digest_of
 from dream.tracking.address import Address, address_of, compare_link, without_secrets
+from dream.tracking.client import open_client, quietly
 from dream.tracking.content import Content, content_of_arm, content_of_study, metric_name, to_json_all
 from dream.tracking.reach import reach
 from dream.tracking.traces import log_traces
@@ -74,9 +74,9 @@ def log_result(
     for name, file in files.items():
         if not file.is_file():
             raise DreamError(f"{file} is no file", where=f"artifact {name}", todo="write it first")
-    with _quietly(), _told_in_one_sentence(address):
+    with quietly(), _told_in_one_sentence(address):
         reach(address)
-        return _write_study(_client(address), address, result, files)
+        return _write_study(open_client(address), address, result, files)
 
 
 def _write_study(
@@ -270,30 +270,6 @@ def _dataset(result: SweepResult) -> DatasetInput:
         )
     tags = [InputTag("mlflow.data.context", "evaluation"), InputTag("dream.golden_digest", digest)]
     return DatasetInput(Dataset(**made.to_dict()), tags)
-
-
-def _client(address: Address) -> MlflowClient:
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracking_uri=address.store)
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep MLflow from announcing a new database, and from printing an address, password and all, per run."""
-    key = "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"
-    log, before = logging.getLogger("mlflow.store.db.utils"), os.environ.get(key)
-    level = log.level
-    log.setLevel(logging.WARNING)
-    os.environ[key] = "true"
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-        if before is None:
-            del os.environ[key]
-        else:
-            os.environ[key] = before
 
 
 @contextlib.contextmanager
