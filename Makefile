@@ -43,7 +43,7 @@ test-unit: $(VENV)/.dev  ## The fast tests only
 		--ignore=tests/manifests
 
 benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks/: does it run at all?
-	@for name in floor growth judging straightforward warm_arm; do \
+	@for name in floor growth judging straightforward warm_arm warm_document; do \
 		$(BIN)/python -m benchmarks.$$name --quick --json; done
 
 test-faults: $(VENV)/.dev  ## Parts of a running study are killed one after another; planted secrets are looked for

@@ -75,3 +75,13 @@ def _attach(handler: logging.Handler, form: str) -> None:
     logging.getLogger().setLevel(logging.ERROR)
     for name in ("httpx", "openai", "botocore", "boto3", "urllib3", "ray", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def quiet_datasets() -> None:
+    """In a worker: Ray Datasets draw no bars, and what they tell goes to Ray's own file."""
+    from ray.data import DataContext
+
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.CRITICAL)  # whoever runs it tells errors, in a sentence
+    DataContext.get_current().enable_progress_bars = False

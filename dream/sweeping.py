@@ -12,15 +12,18 @@ from typing import Any
 from dream.cluster.connect import Connection
 from dream.cluster.offline import offline_server
 from dream.cluster.shared import connect_for
+from dream.corpus import SourceFile, read_corpus_once
+from dream.corpus.spread import parse_by_workers
 from dream.golden.dataset import digest_questions
 from dream.golden.holdout import split_questions
 from dream.ledger import Ledger
 from dream.models.chat import provider_of
 from dream.models.limits import bounds_of, start_actors
-from dream.records import Document, Question
+from dream.modules import read_modules
+from dream.records import Corpus, Document, Question
 from dream.study import Study
 from dream.sweep.prepare import prepare
-from dream.sweep.progress import Status, Tally, Watcher
+from dream.sweep.progress import Status, Tally, Watcher, watched
 from dream.sweep.rehearse import Round
 from dream.sweep.result import Arm, ArmResult
 from dream.sweep.run import recorded, run_trials, whole
@@ -111,6 +114,29 @@ def trying(
             import ray
 
             counts |= ray.get(started["tally"].read.remote())
+
+
+def read_documents(study: Study, ledger: Ledger, watcher: Watcher | None = None) -> Corpus:
+    """The study's documents, of which Ray's workers parse what is new where that is much."""
+
+    def spread(files: Sequence[SourceFile]) -> None:
+        if connect_for(ledger.storage.url).kind == "jobs":
+            return  # nothing of this process can be sent there
+        import ray
+
+        modules = read_modules([study.path(path) for path in study.modules])
+        tally = ray.remote(num_cpus=0)(Tally).remote(study.name)
+        with watched(tally, watcher, "corpus", len(files), "files"):
+            parse_by_workers(files, study.path(study.corpus), ledger.storage.url, modules, tally)
+
+    def show(done: int, total: int) -> None:
+        if watcher:
+            watcher(Status("corpus", done, total, "files"))
+
+    corpus = read_corpus_once(study.path(study.corpus), ledger, spread, show)
+    if watcher:
+        watcher(Status("corpus", len(corpus.documents), len(corpus.documents), "documents"))
+    return corpus
 
 
 class OnlyJobs(Exception):

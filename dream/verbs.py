@@ -38,6 +38,7 @@ from dream.sweeping import (
     Phases,
     answer,
     phases_of,
+    read_documents,
     reading,
     recorded_holdout,
     rounds_ahead,
@@ -248,9 +249,7 @@ def run_sweep(
     where = place(storage)
     ledger = open_ledger(study, storage)
     arms = list_arms(study)
-    corpus = gather_corpus(study, ledger=ledger)
-    if watcher:
-        watcher(Status("corpus", len(corpus.documents), len(corpus.documents), "documents"))
+    corpus = read_documents(study, ledger, watcher)
     golden = golden or build_golden(study, ledger=ledger, corpus=corpus, watcher=watcher)
     phases = phases_of(_setting(study, where, corpus, golden, None))
     counts: dict[str, float] = {**ledger_counts(ledger), **golden.used}

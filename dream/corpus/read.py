@@ -67,8 +67,8 @@ def _parse(id: str, data: bytes) -> Parsed:
 
 def _parser_id() -> str:
     versions = [f"{name} {version(name)}" for name in ("pypdf", "beautifulsoup4", "charset-normalizer")]
-    # what lists and sends files does not change what is read
-    others = {"__init__.py", "source.py", "push.py"}
+    # what lists, sends and remembers files does not change what is read
+    others = {"__init__.py", "source.py", "push.py", "remembered.py", "spread.py"}
     sources = sorted(path for path in Path(__file__).parent.glob("*.py") if path.name not in others)
     own = digest_of([[path.name, path.read_text("utf-8")] for path in sources])
     return " ".join([*versions, f"dream.corpus {own[:16]}"])

@@ -213,15 +213,18 @@ def embed_documents(ledger: Ledger, embedder: Embedder, documents: Sequence[Sequ
         embedder: the embedding.
         documents: the chunks' texts of each; none may be empty.
     """
-    size = embedder.at_once
-    groups = [
-        [list(texts[start : start + size]) for start in range(0, len(texts), size)] for texts in documents
-    ]
+    groups = [in_groups(embedder, texts) for texts in documents]
     if embedder.connect is not None:
         found = asyncio.run(_embed_groups(ledger, embedder, groups))
     else:
         found = [[_embed_group(ledger, embedder, group) for group in document] for document in groups]
     return [np.concatenate([unpack(part) for part in parts]) for parts in found]
+
+
+def in_groups(embedder: Embedder, texts: Sequence[str]) -> list[list[str]]:
+    """A document's texts as they are recorded: in groups of what the embedder takes at once."""
+    size = embedder.at_once
+    return [list(texts[start : start + size]) for start in range(0, len(texts), size)]
 
 
 def _embed_group(ledger: Ledger, embedder: Embedder, group: list[str]) -> bytes:

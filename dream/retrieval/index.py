@@ -102,9 +102,8 @@ def build_index(
         return name
 
     def compute() -> Any:
-        chunks = [_split_once(ledger, document, splitter, split) for document in documents]
-        leaves = [found for mine in chunks if (found := _leaves(mine))]
-        texts = [[leaf.embedded_text or leaf.text for leaf in mine] for mine in leaves]
+        chunks = [split_once(ledger, document, splitter, split) for document in documents]
+        texts = [found for mine in chunks if (found := leaf_texts(mine))]
         vectors = [_unit(found) for found in embed_documents(ledger, embedder, texts)]
         matrix = np.concatenate(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)
         shown = [to_json(chunk) for mine in chunks for chunk in mine]
@@ -133,12 +132,18 @@ def _files_are_whole(storage: Storage, found: dict[str, str]) -> bool:
     return all(storage.digest(f"index/{found['name']}/{file}") == found[part] for part, file in files.items())
 
 
-def _split_once(
+def split_once(
     ledger: Ledger, document: Document, splitter: Any, split: Callable[[Document], Sequence[Chunk]]
 ) -> list[Chunk]:
+    """A document's chunks, cut once; arguments as those of ``build_index``."""
     inputs = {"document": contents_of([document])[0], "splitter": splitter}
     found = ledger.remember("chunk", inputs, lambda: [to_json(chunk) for chunk in split(document)])
     return [from_json(Chunk, chunk) for chunk in found]
+
+
+def leaf_texts(chunks: Sequence[Chunk]) -> list[str]:
+    """What is embedded of a document: the texts of the chunks that have a vector."""
+    return [leaf.embedded_text or leaf.text for leaf in _leaves(chunks)]
 
 
 def _leaves(chunks: Sequence[Chunk]) -> list[Chunk]:

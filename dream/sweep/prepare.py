@@ -1,4 +1,8 @@
-"""Builds what all arms need before any of them starts: each distinct index once, as a Ray task."""
+"""Builds what all arms need before any of them starts: each distinct index once.
+
+A pipeline puts chunks and vectors of all documents into the ledger; a Ray task for each index then puts
+together what is there.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from dream.models.embedding import embed_document
 from dream.records import Document, digest_of
 from dream.retrieval.index import build_index, index_is_whole
 from dream.sweep.arms import method_of
+from dream.sweep.ingest import ingest, splitting_key, splittings_of
 from dream.sweep.progress import Watcher, ledger_counts, tell_logs, watched
 from dream.sweep.result import Arm
 from dream.sweep.setting import Setting
@@ -56,7 +61,7 @@ def prepare(
     tally: Any,
     watcher: Watcher | None = None,
 ) -> dict[str, str]:
-    """Build the missing indexes, and embed the questions, as Ray tasks.
+    """Build the missing indexes, and embed the questions.
 
     Args:
         setting: the study.
@@ -73,13 +78,17 @@ def prepare(
 
     missing = missing_indexes(setting, arms, ledger)
     embeddings = sorted({arm.embedding for arm in arms})
-    stored = ray.put(tuple(documents))
-    build = ray.remote(num_cpus=1, max_retries=3)(_build)
     embed = ray.remote(num_cpus=1, max_retries=3)(_embed_questions)
+    questions = [embed.remote(setting, name, tally) for name in embeddings]
     failed: dict[str, str] = {}
+    if missing:
+        with watched(tally, watcher, "embed", len(documents), "documents"):
+            failed = _ingested(setting, documents, missing, tally)
     with watched(tally, watcher, "prepare", len(missing), "indexes"):
-        questions = [embed.remote(setting, name, tally) for name in embeddings]
-        building = {build.remote(setting, task, stored, tally): task for task in missing}
+        stored: Any = ray.put(tuple(documents)) if missing else None
+        build = ray.remote(num_cpus=1, max_retries=3)(_build)
+        whole = [task for task in missing if digest_of(task.inputs) not in failed]
+        building = {build.remote(setting, task, stored, tally): task for task in whole}
         for reference, task in building.items():
             reason = _outcome(reference)
             if reason:
@@ -87,6 +96,22 @@ def prepare(
         for reference in questions:
             _outcome(reference)  # an embedding that fails here fails its arms with the same reason
     return failed
+
+
+def _ingested(
+    setting: Setting, documents: Sequence[Document], missing: Sequence[IndexTask], tally: Any
+) -> dict[str, str]:
+    """Put all that the indexes are made of into the ledger; gives why an index lacks something."""
+    import ray
+
+    splittings = splittings_of(task.arm for task in missing)
+    try:
+        failed = ingest(setting, documents, splittings, tally)
+    except ray.exceptions.RayError as error:
+        lost = f"the worker was lost: {type(error).__name__}"
+        failed = {(each.key, name): lost for each in splittings for name in each.embeddings}
+    reasons = {digest_of(task.inputs): (splitting_key(task.arm), task.arm.embedding) for task in missing}
+    return {digest: failed[key] for digest, key in reasons.items() if key in failed}
 
 
 def _outcome(reference: ObjectRef[None]) -> str:
@@ -109,7 +134,8 @@ def _build(setting: Setting, task: IndexTask, documents: tuple[Document, ...], t
     method = method_of(task.arm)
     embedder = setting.embedder(task.arm.embedding)
     build_index(ledger, documents, method.splitter(), method.split, embedder)
-    tally.add.remote({**ledger_counts(ledger), **embedder.meter.sums(), "indexes": 1})
+    made = {"embedded_texts": ledger.made["embed"]}  # what it found was made and counted by the pipeline
+    tally.add.remote({**made, **embedder.meter.sums(), "indexes": 1})
 
 
 def _embed_questions(setting: Setting, embedding: str, tally: Any) -> None:
