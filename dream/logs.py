@@ -75,6 +75,8 @@ def _attach(handler: logging.Handler, form: str) -> None:
     logging.getLogger().setLevel(logging.ERROR)
     for name in ("httpx", "openai", "botocore", "boto3", "urllib3", "ray", "mlflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # a trial that is lost is tried again, and told in a sentence if that fails; Tune prints a traceback
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 
 def quiet_datasets() -> None:

@@ -21,6 +21,7 @@ from dream.errors import DreamError
 QUIET = {
     "RAGAS_DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     # A server offers signed addresses of its store, which a client outside the cluster cannot reach.
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
     "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
@@ -97,6 +98,15 @@ def connect(address: str | None = None) -> Connection:
         found = _opened(address)
     _connected[:] = [found]
     return found
+
+
+def disconnect() -> None:
+    """Leave Ray; one of this machine ends. What Ray has still to print it prints now, and nothing later."""
+    if _connected:
+        import ray
+
+        ray.shutdown()
+        _connected.clear()
 
 
 def _opened(address: str | None) -> Connection:
