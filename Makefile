@@ -50,7 +50,7 @@ test-faults: $(VENV)/.dev  ## Parts of a running study are killed one after anot
 	$(BIN)/python -m pytest -m faults tests/faults tests/test_planted_secrets.py
 
 test-cluster: $(VENV)/.dev  ## The platform on a running cluster: KUBECONFIG's, else ../shared/cluster, as root
-	$(BIN)/python -m pytest -m cluster tests/cluster/live
+	$(BIN)/python -m pytest -m cluster tests/cluster/live --durations=20
 
 tutorial-pictures: $(VENV)/.dev  ## Take the tutorial's pictures from a real run of its notebooks
 	$(BIN)/python -m docs.take_tutorial_pictures docs/images
