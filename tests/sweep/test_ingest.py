@@ -22,6 +22,7 @@ from dream.study_file import load_study
 from dream.sweep.arms import list_arms, method_of
 from dream.sweep.prepare import prepare
 from dream.sweep.progress import Tally
+from tests.sweep.shell import wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -149,7 +150,8 @@ def test_workers_parse_what_is_new_and_leave_what_they_cannot_see(tmp_path: Path
     found = read_corpus_once(corpus, ledger, parse, worth=1)
 
     assert found == read_corpus(corpus)
-    assert ray.get(tally.read.remote())["files"] == 16
+    # told by many processes, the last of them perhaps after the pipeline has ended
+    wait_until(lambda: ray.get(tally.read.remote())["files"] == 16, "16 files told of", 10)
     assert (ledger.made["parse"], ledger.reused["parse"]) == (5, 15)
 
 

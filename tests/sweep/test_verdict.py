@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,12 +96,8 @@ def swept(path: Path, storage: Path) -> SweepResult:
     golden = verbs.build_golden(study, ledger=ledger, corpus=corpus)
     phases = phases_of(verbs._setting(study, verbs.place(str(storage)), corpus, golden, None))
     results_of = in_this_process(ledger, corpus)
-    found, stops = answer(phases.choosing, list_arms(study), results_of)
-    result = replace(
-        verbs._result(study, corpus, golden, phases, found),
-        stopped=stops,
-        raced=study.search.mode == "racing",
-    )
+    answered = answer(phases.choosing, list_arms(study), results_of)
+    result = verbs._result(study, corpus, golden, phases, *answered)
     return score_holdout(result, phases.holdout, results_of, ledger) if phases.holdout else result
 
 
