@@ -49,6 +49,15 @@ class DreamError(Exception):
         return f"{said}; {self.todo}" if self.todo else said
 
 
+def told(error: BaseException) -> str:
+    """An error in words: a person's mistake as its sentence, any other with its kind.
+
+    >>> told(DreamError("top_k is 0", todo="use 1 or more")), told(ValueError("no digit"))
+    ('top_k is 0; use 1 or more', 'ValueError: no digit')
+    """
+    return str(error) if isinstance(error, DreamError) else f"{type(error).__name__}: {error}"
+
+
 class StudyError(DreamError):
     """The study file, or what it names, is not usable."""
 

@@ -77,13 +77,3 @@ def _attach(handler: logging.Handler, form: str) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     # a trial that is lost is tried again, and told in a sentence if that fails; Tune prints a traceback
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-
-
-def quiet_datasets() -> None:
-    """In a worker: Ray Datasets draw no bars, and what they tell goes to Ray's own file."""
-    from ray.data import DataContext
-
-    for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setLevel(logging.CRITICAL)  # whoever runs it tells errors, in a sentence
-    DataContext.get_current().enable_progress_bars = False

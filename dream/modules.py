@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dream.cells import from_notebook, notebook_digest
-from dream.errors import DreamError, StudyError
+from dream.errors import StudyError, told
 
 PREFIX = "dream_user_"
 
@@ -114,5 +114,4 @@ def load_modules(modules: Sequence[Module]) -> None:
             if isinstance(error, SyntaxError):
                 line = error.lineno or line
             where = f"{module.path}:{line}"
-            said = str(error) if isinstance(error, DreamError) else f"{type(error).__name__}: {error}"
-            raise StudyError(said, where, "mend the file") from None
+            raise StudyError(told(error), where, "mend the file") from None

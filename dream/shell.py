@@ -6,12 +6,13 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dream.cluster.connect import disconnect
 from dream.sweep.progress import Status, Watcher
 
 DONE, FAILURES, MISTAKE, STOPPED = 0, 1, 2, 130
@@ -26,7 +27,18 @@ def print_json(value: Any) -> None:
 
 @contextmanager
 def shown_progress(quiet: bool) -> Iterator[Watcher | None]:
-    """A watcher that draws bars on a terminal, and writes a line now and then elsewhere."""
+    """A watcher that draws bars on a terminal, and writes a line now and then elsewhere.
+
+    Standard output is for results. Ray writes there of a worker or a machine that died, whenever it hears of
+    it: while the block runs that goes to standard error, and after it Ray is left.
+    """
+    with redirect_stdout(sys.stderr), _drawn(quiet) as watcher:
+        yield watcher
+        disconnect()
+
+
+@contextmanager
+def _drawn(quiet: bool) -> Iterator[Watcher | None]:
     if quiet:
         yield None
         return

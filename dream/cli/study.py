@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +58,6 @@ def run(
     Example: dream run study.yaml --submit --storage s3://dream/ledger
     """
     from dream import verbs
-    from dream.cluster.connect import disconnect
     from dream.study_file import load_study
 
     if submit:
@@ -68,10 +65,8 @@ def run(
             submitted(load_study(study), verbs.place(storage).storage, namespace, context, as_json)
         )
     try:
-        # Ray tells of a worker or a machine that died on standard output, which is for results.
-        with redirect_stdout(sys.stderr), shown_progress(quiet) as watcher:
+        with shown_progress(quiet) as watcher:
             result = verbs.run_sweep(load_study(study), storage=storage, watcher=watcher)
-            disconnect()
     except KeyboardInterrupt:
         _stopped(study, storage)
     raise typer.Exit(_publish(result, storage, as_json))

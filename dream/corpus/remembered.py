@@ -57,18 +57,25 @@ def read_corpus_once(
     storage, parse, files = open_storage(url), parse_once(ledger), list_files(url)
     if sum(file.size for file in files) < worth:  # then no file need be fetched twice
         return read_corpus(url, parse, progress)
-    read, new = [], []
-    for file in files:
-        found = ledger.find("parse", _inputs(file.id, storage.get(file.key)))
-        if found is None:
-            new.append(file)
-            continue
+    read = []
+
+    def recorded(file: SourceFile, inputs: dict[str, str]) -> bool:
+        if (found := ledger.find("parse", inputs)) is None:
+            return False
         ledger.reused["parse"] += 1
         read.append(_read(found, file.origin))
         if progress:
             progress(len(read), len(files))
+        return True
+
+    new = {}
+    for file in files:
+        inputs = _inputs(file.id, storage.get(file.key))
+        if not recorded(file, inputs):
+            new[file] = inputs
     if sum(file.size for file in new) >= worth:
-        spread(new)
+        spread(list(new))
+        new = {file: inputs for file, inputs in new.items() if not recorded(file, inputs)}
     for file in new:
         read.append(parse(file.id, storage.get(file.key), file.origin))
         if progress:

@@ -11,9 +11,9 @@ from dream.corpus.remembered import parse_once
 from dream.corpus.source import SourceFile
 from dream.errors import MissingObject
 from dream.ledger import Ledger
-from dream.logs import quiet_datasets
 from dream.modules import Module, load_modules
 from dream.storage import open_storage
+from dream.streaming import streamed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,10 +39,8 @@ def parse_by_workers(
     """
     import ray
 
-    # a driver that came through ray:// cannot run a Dataset, so a task does
-    stream = ray.remote(num_cpus=0, max_retries=3)(_stream)
     try:
-        ray.get(stream.remote(tuple(files), corpus, storage, tuple(modules), tally))
+        streamed(_stream, tuple(files), corpus, storage, tuple(modules), tally)
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         log.warning("the workers could not parse every file, the others are parsed here: %s", reason)
@@ -53,7 +51,6 @@ def _stream(
 ) -> None:
     import ray
 
-    quiet_datasets()
     names = ray.data.from_items(
         [{"id": file.id, "key": file.key, "origin": file.origin} for file in files],
         override_num_blocks=-(-len(files) // FILES_A_BLOCK),

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dream.corpus import parsed_document
-from dream.errors import DreamError
+from dream.errors import DreamError, told
 from dream.ledger import Ledger
-from dream.logs import quiet_datasets
 from dream.models.embedding import Embedder, embed_documents, in_groups
 from dream.models.meter import added
 from dream.records import Document, digest_of
 from dream.retrieval.index import leaf_texts, split_once
+from dream.streaming import streamed
 from dream.sweep.arms import method_of
 from dream.sweep.progress import Reporter, ledger_counts, tell_logs
 from dream.sweep.result import Arm
@@ -91,13 +91,8 @@ def ingest(
     Raises:
         RayError: workers were lost again and again.
     """
-    import ray
-
     names = [(document.id, document.digest) for document in documents]
-    # A driver that came through ray:// cannot run a Dataset, so a task does, whoever the driver is. It
-    # waits, and takes no processor; where its machine is lost, another takes up what the ledger holds.
-    stream = ray.remote(num_cpus=0, max_retries=3)(_stream)
-    failed: Failures = ray.get(stream.remote(setting, names, tuple(splittings), tally))
+    failed: Failures = streamed(_stream, setting, names, tuple(splittings), tally)
     return failed
 
 
@@ -110,7 +105,6 @@ def _stream(
     processors = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
     blocks = max(-(-len(documents) // DOCUMENTS_A_BLOCK), min(len(documents), 4 * processors))
     most = min(blocks, processors)
-    quiet_datasets()
     names = ray.data.from_items(
         [{"id": name, "digest": digest} for name, digest in documents], override_num_blocks=blocks
     )
@@ -154,13 +148,13 @@ def _split(
                 method = method_of(each.arm)
                 texts = leaf_texts(split_once(ledger, document, method.splitter(), method.split))
             except Exception as error:  # noqa: BLE001 - a method of the user's own may raise anything
-                reason = _told(error)
+                reason = told(error)
             for embedding in each.embeddings:
                 row = {"splitting": each.key, "embedding": embedding, "reason": reason}
                 try:
                     groups = in_groups(setting.embedder(embedding), texts) or [[]]
                 except DreamError as error:  # its key is not set here
-                    groups, row["reason"] = [[]], _told(error)
+                    groups, row["reason"] = [[]], told(error)
                 rows += [{**row, "texts": json.dumps(group)} for group in groups]
         # the last of them ends the document
         yield _table([{**row, "documents": int(row is rows[-1])} for row in rows], ROW)
@@ -205,7 +199,7 @@ class Embed:
                 self._embedders[name] = self._setting.embedder(name)
             embed_documents(self._ledger, self._embedders[name], groups)
         except Exception as error:  # noqa: BLE001 - whatever a model raises ends its own indexes only
-            self._failed[key] = _told(error)
+            self._failed[key] = told(error)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Table:
@@ -215,7 +209,3 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Tabl
     kinds = {"documents": pa.int64()}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
     return pa.Table.from_pylist(list(rows), schema=schema)
-
-
-def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, DreamError) else f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dream.errors import DreamError
+from dream.errors import told
 from dream.ledger import Ledger
 from dream.models.embedding import embed_document
 from dream.records import Document, digest_of
@@ -121,8 +121,7 @@ def _outcome(reference: ObjectRef[None]) -> str:
     try:
         ray.get(reference)
     except ray.exceptions.RayTaskError as error:
-        cause = error.cause
-        return str(cause) if isinstance(cause, DreamError) else f"{type(cause).__name__}: {cause}"
+        return told(error.cause)
     except ray.exceptions.RayError as error:
         return f"the worker was lost: {type(error).__name__}"
     return ""

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from dream.errors import DreamError, StorageError
+from dream.errors import DreamError, StorageError, told
 from dream.ledger import Ledger
 from dream.methods import Method
 from dream.methods.prompt import answer_prompt
@@ -170,8 +170,7 @@ async def _row(
     except StorageError:
         raise  # what cannot be recorded must not be paid for
     except Exception as error:  # noqa: BLE001 - a user's method may raise anything; the row keeps the reason
-        reason = str(error) if isinstance(error, DreamError) else f"{type(error).__name__}: {error}"
-        return _unanswered(setting, question, reason)
+        return _unanswered(setting, question, told(error))
     metrics = [find_metric(name) for name in setting.study.metrics]
     scores = await asyncio.gather(
         *(score_answer(metric, question, answer, setting.study.k, judge) for metric in metrics)
