@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
 
 
-def streamed(run: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function gives that runs a Ray Dataset; it is called in a task, which takes no processor.
+def streamed(run: Callable[..., Any], *arguments: Any) -> ObjectRef[Any]:
+    """A reference to what a function gives that runs a Ray Dataset.
 
-    A driver that came through ``ray://`` cannot run a Dataset itself. Where the task's machine is lost,
-    another begins again, so the function records what it makes.
-
-    Raises:
-        RayError: it failed, or its machine was lost again and again.
+    It is called in a task, which takes no processor: a driver that came through ``ray://`` cannot run a
+    Dataset itself. Where the task's machine is lost, another begins again, so the function records what it
+    makes. It begins when what it is given by reference is there.
     """
     import ray
 
-    return ray.get(ray.remote(num_cpus=0, max_retries=3)(_quietly).remote(run, *arguments))
+    found: ObjectRef[Any] = ray.remote(num_cpus=0, max_retries=3)(_quietly).remote(run, *arguments)
+    return found
 
 
 def _quietly(run: Callable[..., Any], *arguments: Any) -> Any:

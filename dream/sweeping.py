@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from dream.cluster.connect import Connection
@@ -22,11 +23,11 @@ from dream.models.limits import bounds_of, start_actors
 from dream.modules import read_modules
 from dream.records import Corpus, Document, Question
 from dream.study import Study
-from dream.sweep.prepare import prepare
-from dream.sweep.progress import Status, Tally, Watcher, watched
+from dream.sweep.prepare import order_arms, prepare
+from dream.sweep.progress import SECONDS_TO_END, Stage, Status, Tally, Watcher, watched
 from dream.sweep.rehearse import Round
 from dream.sweep.result import Arm, ArmResult
-from dream.sweep.run import recorded, run_trials, whole
+from dream.sweep.run import recorded, run_trials, trials_at_once, whole
 from dream.sweep.setting import Setting
 from dream.verdict.looks import looks_at, note_look
 from dream.verdict.race import Stop, rounds_of
@@ -97,16 +98,22 @@ def trying(
                     connection = _connected(setting)
                     started["tally"] = _start(study, setting, ledger, counts)
                     started["url"] = opened.enter_context(offline_server(study, connection))
+                    opened.enter_context(_while_models_work(started["tally"], meanwhile))
                 at_work = replace(setting, offline_url=started["url"])
                 tally = started["tally"]
                 wanted = {"trials_wanted": len(pending)}
                 wanted["questions_wanted"] = len(pending) * len(setting.questions)
                 tally.add.remote(wanted)
-                failed = prepare(at_work, documents, pending, ledger, tally, watcher)
-                if "meanwhile" not in started:
-                    started["meanwhile"] = Thread(target=meanwhile, name="meanwhile", daemon=True)
-                    started["meanwhile"].start()
-                results |= run_trials(at_work, pending, ledger, tally, failed, watcher)
+                order = order_arms(at_work, pending, ledger, trials_at_once(at_work, len(pending)))
+                with watched(
+                    tally,
+                    watcher,
+                    Stage("embed", len(documents) * len(order.parts), "documents"),
+                    Stage("prepare", sum(map(len, order.parts)), "indexes"),
+                    Stage("sweep", wanted["questions_wanted"], "questions"),
+                ):
+                    awaited = prepare(at_work, documents, order, tally)
+                    results |= run_trials(at_work, awaited, ledger, tally)
             return [results[arm.id] for arm in arms]
 
         yield results_of
@@ -114,6 +121,29 @@ def trying(
             import ray
 
             counts |= ray.get(started["tally"].read.remote())
+
+
+@contextmanager
+def _while_models_work(tally: Any, then: Callable[[], None]) -> Iterator[None]:
+    """Do something beside the block once a question is answered: from then on processors have time."""
+    import ray
+
+    ended = Event()
+
+    def wait() -> None:
+        with contextlib.suppress(ray.exceptions.RayError):  # nothing is lost if it is not done
+            while not ended.wait(0.5):
+                if ray.get(tally.read.remote()).get("questions"):
+                    then()
+                    break
+
+    thread = Thread(target=wait, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(SECONDS_TO_END)  # who asks Ray after its end ends the process
 
 
 def read_documents(study: Study, ledger: Ledger, watcher: Watcher | None = None) -> Corpus:
@@ -126,7 +156,7 @@ def read_documents(study: Study, ledger: Ledger, watcher: Watcher | None = None)
 
         modules = read_modules([study.path(path) for path in study.modules])
         tally = ray.remote(num_cpus=0)(Tally).remote(study.name)
-        with watched(tally, watcher, "corpus", len(files), "files"):
+        with watched(tally, watcher, Stage("corpus", len(files), "files")):
             parse_by_workers(files, study.path(study.corpus), ledger.storage.url, modules, tally)
 
     def show(done: int, total: int) -> None:

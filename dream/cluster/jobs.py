@@ -44,13 +44,22 @@ def jobs_address(ray_address: str) -> str | None:
         ray_address: ``ray://host:10001``; the API is looked for at RAY_API_SERVER_ADDRESS, or on the same
             host at port 8265.
     """
-    host = urlsplit(ray_address).hostname
-    address = os.environ.get("RAY_API_SERVER_ADDRESS") or f"http://{host}:{JOBS_PORT}"
+    address = named_address(ray_address)
     try:
         jobs_versions(address)
     except DreamError:
         return None
     return address.rstrip("/")
+
+
+def named_address(ray_address: str) -> str:
+    """The Jobs API that the user names: RAY_API_SERVER_ADDRESS, else beside a ``ray://`` address.
+
+    >>> named_address("ray://head.example:10001")
+    'http://head.example:8265'
+    """
+    host = urlsplit(ray_address).hostname if ray_address.startswith("ray://") else None
+    return os.environ.get("RAY_API_SERVER_ADDRESS") or (f"http://{host}:{JOBS_PORT}" if host else "")
 
 
 def jobs_versions(address: str) -> dict[str, str]:

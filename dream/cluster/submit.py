@@ -7,11 +7,17 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from dream.cluster.access import Cluster, asking, open_cluster
 from dream.cluster.forward import forward
-from dream.cluster.jobs import JOBS_PORT, SECONDS_BETWEEN_LOOKS, jobs_client, jobs_versions, start_job
+from dream.cluster.jobs import (
+    JOBS_PORT,
+    SECONDS_BETWEEN_LOOKS,
+    jobs_client,
+    jobs_versions,
+    named_address,
+    start_job,
+)
 from dream.cluster.packed import command_line, send_study
 from dream.cluster.versions import own_versions, same_versions
 from dream.errors import DreamError
@@ -36,7 +42,7 @@ def jobs_api(cluster: Cluster | None) -> Iterator[Any]:
         DreamError: no Jobs API can be reached, or its Ray is another one.
     """
     with contextlib.ExitStack() as opened:
-        address = named_address()
+        address = named_address(os.environ.get("RAY_ADDRESS", ""))
         if not address:
             if cluster is None:
                 todo = "set RAY_API_SERVER_ADDRESS, or KUBECONFIG to the platform's cluster"
@@ -57,7 +63,7 @@ def find_cluster(namespace: str, context: str | None = None) -> Cluster | None:
 
     An address that the user names may be of another cluster, so the kubeconfig's is not asked then.
     """
-    if context is None and named_address():
+    if context is None and named_address(os.environ.get("RAY_ADDRESS", "")):
         return None
     try:
         return open_cluster(namespace, context)
@@ -183,16 +189,6 @@ def _wait_for(client: Any, name: str) -> None:
             return
         time.sleep(SECONDS_BETWEEN_LOOKS)
     raise DreamError("Ray has not been given the job", f"RayJob {name}", f"kubectl describe rayjob {name}")
-
-
-def named_address() -> str:
-    """The Jobs API that the user names: RAY_API_SERVER_ADDRESS, or beside RAY_ADDRESS; or nothing."""
-    return os.environ.get("RAY_API_SERVER_ADDRESS") or _beside(os.environ.get("RAY_ADDRESS", ""))
-
-
-def _beside(ray_address: str) -> str:
-    host = urlsplit(ray_address).hostname if ray_address.startswith("ray://") else None
-    return f"http://{host}:{JOBS_PORT}" if host else ""
 
 
 def _token(cluster: Cluster) -> str:

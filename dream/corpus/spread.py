@@ -40,7 +40,7 @@ def parse_by_workers(
     import ray
 
     try:
-        streamed(_stream, tuple(files), corpus, storage, tuple(modules), tally)
+        ray.get(streamed(_stream, tuple(files), corpus, storage, tuple(modules), tally))
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         log.warning("the workers could not parse every file, the others are parsed here: %s", reason)

@@ -8,6 +8,8 @@ and a pipeline that was killed goes on where it was.
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,11 +30,14 @@ from dream.sweep.setting import Setting
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from ray import ObjectRef
 
 DOCUMENTS_A_BLOCK = 32  # at most: what is looked up again after a worker died
-# Shares of a processor: together one, so that one processor is enough for both stages, and unequal, or Ray
-# Data would make one stage of the two.
-SPLITTING, EMBEDDING = 0.25, 0.75
+# Shares of a processor: together a half, so that half of one processor is enough for both stages, and trials
+# have the other; unequal, or Ray Data would make one stage of the two.
+SPLITTING, EMBEDDING = 0.125, 0.375
+
+SECONDS_TO_BEGIN = 10.0
 
 ROW = ("splitting", "embedding", "texts", "reason", "documents")
 FAILURE = ("splitting", "embedding", "reason")
@@ -72,8 +77,12 @@ def splittings_of(arms: Iterable[Arm]) -> tuple[Splitting, ...]:
 
 
 def ingest(
-    setting: Setting, documents: Sequence[Document], splittings: Sequence[Splitting], tally: Any
-) -> Failures:
+    setting: Setting,
+    documents: Sequence[Document],
+    splittings: Sequence[Splitting],
+    tally: Any,
+    after: ObjectRef[Failures] | None = None,
+) -> ObjectRef[Failures]:
     """Split the documents and embed their chunks, as far as the ledger does not hold them.
 
     Two stages run beside each other: tasks read and split, and a pool of actors embeds, each with its
@@ -84,24 +93,28 @@ def ingest(
         documents: of the corpus; the workers read them from the ledger.
         splittings: what is wanted.
         tally: the run's Tally actor.
+        after: it begins when that is done.
 
     Returns:
-        By splitting and embedding, where some document could not be split or embedded: why.
-
-    Raises:
-        RayError: workers were lost again and again.
+        A reference to this: by splitting and embedding, where some document could not be split or
+        embedded, why. It is a ``RayError`` if workers were lost again and again.
     """
     names = [(document.id, document.digest) for document in documents]
-    failed: Failures = streamed(_stream, setting, names, tuple(splittings), tally)
-    return failed
+    return streamed(_stream, setting, names, tuple(splittings), tally, after)
 
 
 def _stream(
-    setting: Setting, documents: Sequence[tuple[str, str]], splittings: tuple[Splitting, ...], tally: Any
+    setting: Setting,
+    documents: Sequence[tuple[str, str]],
+    splittings: tuple[Splitting, ...],
+    tally: Any,
+    after: Failures | None,
 ) -> Failures:
     import ray
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
+    if after is not None:
+        _let_trials_begin(tally)
     processors = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
     blocks = max(-(-len(documents) // DOCUMENTS_A_BLOCK), min(len(documents), 4 * processors))
     most = min(blocks, processors)
@@ -128,6 +141,15 @@ def _stream(
         .take_all()
     )
     return {(row["splitting"], row["embedding"]): row["reason"] for row in failed}
+
+
+def _let_trials_begin(tally: Any) -> None:
+    """Leave the processors to the trials that can begin now, until the first of their questions is done."""
+    import ray
+
+    deadline = time.monotonic() + SECONDS_TO_BEGIN
+    while time.monotonic() < deadline and not ray.get(tally.read.remote()).get("questions"):
+        time.sleep(0.2)
 
 
 def _split(
@@ -164,6 +186,7 @@ class Embed:
     """Second stage, in an actor: embeds groups of chunks; gives the failures, a row each."""
 
     def __init__(self, setting: Setting, tally: Any) -> None:
+        os.nice(19)  # trials need little of a processor, and a call that waits for it is lost time
         tell_logs(tally)
         self._setting, self._tally, self._reporter = setting, tally, Reporter(tally)
         self._ledger: Ledger | None = None

@@ -1,7 +1,7 @@
-"""Builds what all arms need before any of them starts: each distinct index once.
+"""Builds what the arms need, each distinct index once, those first that the first trials need.
 
 A pipeline puts chunks and vectors of all documents into the ledger; a Ray task for each index then puts
-together what is there.
+together what is there. Trials begin when the first indexes are whole, while the others are still made.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from dream.models.embedding import embed_document
 from dream.records import Document, digest_of
 from dream.retrieval.index import build_index, index_is_whole
 from dream.sweep.arms import method_of
-from dream.sweep.ingest import ingest, splitting_key, splittings_of
-from dream.sweep.progress import Watcher, ledger_counts, tell_logs, watched
+from dream.sweep.ingest import Failures, ingest, splitting_key, splittings_of
+from dream.sweep.progress import ledger_counts, tell_logs
 from dream.sweep.result import Arm
 from dream.sweep.setting import Setting
 
 if TYPE_CHECKING:
     from ray import ObjectRef
+
+MAKING = 0.5  # of a processor: what trials leave
 
 
 @dataclass(frozen=True)
@@ -53,88 +55,123 @@ def missing_indexes(setting: Setting, arms: Sequence[Arm], ledger: Ledger) -> li
     return [task for task in distinct_indexes(setting, arms) if not index_is_whole(ledger, task.inputs)]
 
 
-def prepare(
-    setting: Setting,
-    documents: Sequence[Document],
-    arms: Sequence[Arm],
-    ledger: Ledger,
-    tally: Any,
-    watcher: Watcher | None = None,
-) -> dict[str, str]:
-    """Build the missing indexes, and embed the questions.
+@dataclass(frozen=True)
+class Order:
+    """In what order arms are tried, and their missing indexes made.
+
+    Attributes:
+        arms: those first whose index is there, then by their index.
+        needs: the digest of each arm's index, by the arms' ids.
+        parts: the missing indexes in their order: those of the arms that are tried first, then those of
+            twice as many arms, and so on.
+    """
+
+    arms: list[Arm]
+    needs: dict[str, str]
+    parts: list[list[IndexTask]]
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """What the trial of an arm waits for.
+
+    Attributes:
+        arm: the arm.
+        index: gives why its index could not be built, or nothing; ``None`` where there was one.
+        questions: done when the questions are embedded. Where that fails, so does the trial, with the reason.
+    """
+
+    arm: Arm
+    index: ObjectRef[str] | None
+    questions: ObjectRef[None]
+
+    def ready(self, seconds: float = 0.0) -> bool:
+        """Whether nothing is left to wait for, now or within so many seconds."""
+        import ray
+
+        references = [self.questions, *([self.index] if self.index else [])]
+        _, waiting = ray.wait(references, num_returns=len(references), timeout=seconds)
+        return not waiting
+
+    def reason(self) -> str:
+        """Why the index could not be built, or nothing; waits for it."""
+        import ray
+
+        if not self.index:
+            return ""
+        try:
+            return ray.get(self.index)
+        except ray.exceptions.RayError as error:
+            cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
+            if isinstance(cause, ray.exceptions.RayError):
+                return f"the worker was lost: {type(cause).__name__}"
+            return told(cause)
+
+
+def order_arms(setting: Setting, arms: Sequence[Arm], ledger: Ledger, at_once: int) -> Order:
+    """The order in which trials wait least.
+
+    Args:
+        setting: the study.
+        arms: those that will be tried.
+        ledger: of the driver.
+        at_once: how many are tried at the same time.
+    """
+    missing = {digest_of(task.inputs): task for task in missing_indexes(setting, arms, ledger)}
+    places = {digest: place for place, digest in enumerate(missing)}
+    needs = {arm.id: digest_of(setting.index_of(method_of(arm), arm.embedding)) for arm in arms}
+    ordered = sorted(arms, key=lambda arm: places.get(needs[arm.id], -1))
+    parts, start, size = [], 0, at_once
+    while start < len(ordered):
+        wanted = dict.fromkeys(needs[arm.id] for arm in ordered[start : start + size])
+        part = [missing.pop(digest) for digest in wanted if digest in missing]
+        parts += [part] if part else []
+        start, size = start + size, 2 * size
+    return Order(ordered, needs, parts)
+
+
+def prepare(setting: Setting, documents: Sequence[Document], order: Order, tally: Any) -> list[Awaited]:
+    """Begin to embed the questions and to build the missing indexes; does not wait for them.
 
     Args:
         setting: the study.
         documents: the corpus.
-        arms: those that will be tried.
-        ledger: of the driver.
+        order: the arms that will be tried, and what they lack.
         tally: the run's Tally actor.
-        watcher: is shown the progress.
 
     Returns:
-        For each index that could not be built, by the digest of its inputs: why.
+        What the trial of each arm must wait for, in the order of the arms.
     """
     import ray
 
-    missing = missing_indexes(setting, arms, ledger)
-    embeddings = sorted({arm.embedding for arm in arms})
-    embed = ray.remote(num_cpus=1, max_retries=3)(_embed_questions)
-    questions = [embed.remote(setting, name, tally) for name in embeddings]
-    failed: dict[str, str] = {}
-    if missing:
-        with watched(tally, watcher, "embed", len(documents), "documents"):
-            failed = _ingested(setting, documents, missing, tally)
-    with watched(tally, watcher, "prepare", len(missing), "indexes"):
-        stored: Any = ray.put(tuple(documents)) if missing else None
-        build = ray.remote(num_cpus=1, max_retries=3)(_build)
-        whole = [task for task in missing if digest_of(task.inputs) not in failed]
-        building = {build.remote(setting, task, stored, tally): task for task in whole}
-        for reference, task in building.items():
-            reason = _outcome(reference)
-            if reason:
-                failed[digest_of(task.inputs)] = reason
-        for reference in questions:
-            _outcome(reference)  # an embedding that fails here fails its arms with the same reason
-    return failed
+    embed = ray.remote(num_cpus=MAKING, max_retries=3)(_embed_questions)
+    questions = {name: embed.remote(setting, name, tally) for name in {arm.embedding for arm in order.arms}}
+    stored: Any = ray.put(tuple(documents)) if order.parts else None
+    build = ray.remote(num_cpus=MAKING, max_retries=3)(_build)
+    indexes: dict[str, ObjectRef[str]] = {}
+    failed: ObjectRef[Failures] | None = None
+    for part in order.parts:
+        failed = ingest(setting, documents, splittings_of(task.arm for task in part), tally, after=failed)
+        indexes |= {
+            digest_of(task.inputs): build.remote(setting, task, stored, failed, tally) for task in part
+        }
+    return [Awaited(arm, indexes.get(order.needs[arm.id]), questions[arm.embedding]) for arm in order.arms]
 
 
-def _ingested(
-    setting: Setting, documents: Sequence[Document], missing: Sequence[IndexTask], tally: Any
-) -> dict[str, str]:
-    """Put all that the indexes are made of into the ledger; gives why an index lacks something."""
-    import ray
-
-    splittings = splittings_of(task.arm for task in missing)
-    try:
-        failed = ingest(setting, documents, splittings, tally)
-    except ray.exceptions.RayError as error:
-        lost = f"the worker was lost: {type(error).__name__}"
-        failed = {(each.key, name): lost for each in splittings for name in each.embeddings}
-    reasons = {digest_of(task.inputs): (splitting_key(task.arm), task.arm.embedding) for task in missing}
-    return {digest: failed[key] for digest, key in reasons.items() if key in failed}
-
-
-def _outcome(reference: ObjectRef[None]) -> str:
-    """Why the task failed, or nothing."""
-    import ray
-
-    try:
-        ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        return told(error.cause)
-    except ray.exceptions.RayError as error:
-        return f"the worker was lost: {type(error).__name__}"
-    return ""
-
-
-def _build(setting: Setting, task: IndexTask, documents: tuple[Document, ...], tally: Any) -> None:
+def _build(
+    setting: Setting, task: IndexTask, documents: tuple[Document, ...], failed: Failures, tally: Any
+) -> str:
+    """Why a document could not be split or embedded, or nothing where the index is whole."""
     tell_logs(tally)
-    ledger = setting.open_ledger()
+    ledger = setting.open_ledger()  # which loads the user's own methods
+    if reason := failed.get((splitting_key(task.arm), task.arm.embedding), ""):
+        return reason
     method = method_of(task.arm)
     embedder = setting.embedder(task.arm.embedding)
     build_index(ledger, documents, method.splitter(), method.split, embedder)
     made = {"embedded_texts": ledger.made["embed"]}  # what it found was made and counted by the pipeline
     tally.add.remote({**made, **embedder.meter.sums(), "indexes": 1})
+    return ""
 
 
 def _embed_questions(setting: Setting, embedding: str, tally: Any) -> None:

@@ -21,13 +21,15 @@ log = logging.getLogger("dream.worker")
 
 CALLS = ("golden", "generate", "judge")
 
+SECONDS_TO_END = 5.0
+
 
 @dataclass(frozen=True)
 class Status:
     """Where a run stands.
 
     Attributes:
-        stage: corpus, golden, prepare, sweep or report.
+        stage: corpus, golden, embed, prepare, sweep or report.
         done: how many of ``total`` are done.
         total: how many there are.
         unit: what is counted, such as questions or indexes.
@@ -131,12 +133,31 @@ class Reporter:
         self._tally.add.remote(growth)
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Something that a run does, alone or beside other stages.
+
+    Attributes:
+        name: embed, prepare, sweep, corpus or golden.
+        total: how much there is to do.
+        unit: what the tally counts of it.
+    """
+
+    name: str
+    total: int
+    unit: str
+
+
 @contextmanager
-def watched(tally: Any, watcher: Watcher | None, stage: str, total: int, unit: str) -> Iterator[None]:
-    """While the block runs, show the tally's sums and the workers' log records twice a second."""
+def watched(tally: Any, watcher: Watcher | None, *stages: Stage) -> Iterator[None]:
+    """While the block runs, show the tally's sums and the workers' log records twice a second.
+
+    Stages that have not begun are not shown, but for the first of them.
+    """
     import ray
 
-    ended = threading.Event()
+    ended, running = threading.Event(), [stage for stage in stages if stage.total]
+    before = ray.get(tally.read.remote())
 
     def look() -> None:
         for level, line in ray.get(tally.heard.remote()):
@@ -144,17 +165,18 @@ def watched(tally: Any, watcher: Watcher | None, stage: str, total: int, unit: s
         if watcher is None:
             return
         counts = ray.get(tally.read.remote())
-        watcher(
-            Status(
-                stage,
-                int(counts.get(unit, 0)),
-                total,
-                unit,
-                int(counts.get("model_calls", 0)),
-                int(counts.get("reused", 0)),
-                float(counts.get("dollars", 0.0)),
-            )
+        sums = (
+            int(counts.get("model_calls", 0)),
+            int(counts.get("reused", 0)),
+            float(counts.get("dollars", 0.0)),
         )
+        for stage in list(running):
+            done = max(0, int(counts.get(stage.unit, 0) - before.get(stage.unit, 0)))
+            watcher(Status(stage.name, done, stage.total, stage.unit, *sums))
+            if done >= stage.total:
+                running.remove(stage)
+            if not done:
+                break
 
     def keep_looking() -> None:
         while not ended.wait(0.5):
@@ -169,3 +191,4 @@ def watched(tally: Any, watcher: Watcher | None, stage: str, total: int, unit: s
         look()
     finally:
         ended.set()
+        thread.join(SECONDS_TO_END)  # who asks Ray after its end ends the process

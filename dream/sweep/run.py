@@ -13,9 +13,9 @@ from typing import Any
 from dream.errors import DreamError, StorageError
 from dream.ledger import Ledger
 from dream.models.limits import bounds_of
-from dream.records import digest_of, from_json, to_json
-from dream.sweep.arms import method_of
-from dream.sweep.progress import Reporter, Watcher, tell_logs, watched
+from dream.records import from_json, to_json
+from dream.sweep.prepare import Awaited
+from dream.sweep.progress import Reporter, tell_logs
 from dream.sweep.result import Arm, ArmResult
 from dream.sweep.setting import Setting
 from dream.sweep.trial import run_arm
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 # Trials that share what the limits allow end together, and while they end few calls are under way; the more
 # of them there are at once, the fewer such ends.
 FEWEST_AT_ONCE = 4
+TRYING = 0.5  # of all processors; the other half makes indexes
 
 
 def recorded(setting: Setting, arm: Arm, ledger: Ledger) -> ArmResult | None:
@@ -45,14 +46,15 @@ def whole(result: ArmResult) -> bool:
     )
 
 
-def run_trials(
-    setting: Setting,
-    arms: Sequence[Arm],
-    ledger: Ledger,
-    tally: Any,
-    failed_indexes: Mapping[str, str],
-    watcher: Watcher | None = None,
-) -> dict[str, ArmResult]:
+def trials_at_once(setting: Setting, arms: int) -> int:
+    """How many of the arms are tried at the same time; Ray must be running."""
+    import ray
+
+    processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    return min(arms, setting.study.limits.trials_at_once or max(FEWEST_AT_ONCE, processors))
+
+
+def run_trials(setting: Setting, arms: Sequence[Awaited], ledger: Ledger, tally: Any) -> dict[str, ArmResult]:
     """Try the arms, all on the same questions; gives their results by the arms' ids.
 
     An arm that fails has a result with the reason; the others are not touched by it.
@@ -63,20 +65,8 @@ def run_trials(
     Raises:
         KeyboardInterrupt: the user stopped the run; what was finished is in the ledger.
     """
-    results: dict[str, ArmResult] = {}
-    ready = []
-    for arm in arms:
-        reason = failed_indexes.get(digest_of(setting.index_of(method_of(arm), arm.embedding)))
-        if reason:
-            results[arm.id] = ArmResult(arm, error=f"its index could not be built: {reason}")
-        else:
-            ready.append(arm)
-    if ready:
-        with watched(tally, watcher, "sweep", len(ready) * len(setting.questions), "questions"):
-            errors = _tune(setting, ready, tally)
-        for arm in ready:
-            results[arm.id] = _outcome(setting, arm, ledger, errors.get(arm.id, ""))
-    return results
+    errors = _tune(setting, arms, tally)
+    return {each.arm.id: _outcome(setting, each.arm, ledger, errors.get(each.arm.id, "")) for each in arms}
 
 
 def _outcome(setting: Setting, arm: Arm, ledger: Ledger, error: str) -> ArmResult:
@@ -87,18 +77,21 @@ def _outcome(setting: Setting, arm: Arm, ledger: Ledger, error: str) -> ArmResul
     return found if not error and found else ArmResult(arm, error=error or "the trial was lost")
 
 
-def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
+def _tune(setting: Setting, arms: Sequence[Awaited], tally: Any) -> dict[str, str]:
     """Run the trials; gives the reasons of those that failed, by the arms' ids."""
     import ray
     from ray import tune
     from ray.tune.execution import class_cache
 
+    from dream.sweep.waiting_arms import WaitingArms
+
     processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    at_once = min(len(arms), setting.study.limits.trials_at_once or max(FEWEST_AT_ONCE, processors))
+    at_once = trials_at_once(setting, len(arms))
     trainable = tune.with_resources(
         tune.with_parameters(_trial, setting=setting, tally=tally),
-        # A trial waits for models: it takes a share of a processor, so that all may run at once.
-        {"cpu": min(1.0, processors / at_once)},
+        # A trial waits for models: it takes a share of a processor, so that all may run at once beside those
+        # who make the indexes of the next.
+        {"cpu": min(TRYING, TRYING * processors / at_once)},
     )
     # Tune would hand the keys of the driver's store to the trials, and Ray writes what is handed over into
     # its logs; every process of a run finds the keys in its own environment.
@@ -109,8 +102,12 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="dream-tune-", ignore_cleanup_errors=True) as state:
         tuner = tune.Tuner(
             trainable,
-            param_space={"arm": tune.grid_search([to_json(arm) for arm in arms])},
-            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=at_once),
+            tune_config=tune.TuneConfig(
+                search_alg=WaitingArms(arms),
+                num_samples=len(arms),
+                reuse_actors=True,
+                max_concurrent_trials=at_once,
+            ),
             run_config=tune.RunConfig(
                 name=setting.study.name,
                 storage_path=state,
@@ -121,8 +118,12 @@ def _tune(setting: Setting, arms: Sequence[Arm], tally: Any) -> dict[str, str]:
         )
         found = tuner.fit()
         outcomes = [found[place] for place in range(len(found))]
-    reasons: dict[str, str] = {}
-    told = set()
+    reasons = {
+        each.arm.id: f"its index could not be built: {reason}"
+        for each in arms
+        if each.ready() and (reason := each.reason())
+    }
+    told = set(reasons)
     for outcome in outcomes:
         arm = from_json(Arm, (outcome.config or {})["arm"])
         metrics = outcome.metrics or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dream.records import Problem, Question
@@ -81,7 +82,15 @@ class SweepResult:
         """
         from dream.verdict.decide import decide
 
+        if metric is None and rule is None:
+            return self._verdict  # page, MLflow and terminal all ask
         return decide(self, metric, rule)
+
+    @cached_property
+    def _verdict(self) -> Verdict:
+        from dream.verdict.decide import decide
+
+        return decide(self)
 
     def matters(self) -> Matters | None:
         """What the differences come from: method, LLM, embedding, question; see ``find_matters``."""
