@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from dream.storage import open_storage
 from dream.study import Columns, QuestionFile
 from dream.sweep.result import Arm, ArmResult, Row
 from dream.verdict.result import SweepResult
+from tests.servers.ray import ray_cluster
 from tests.servers.s3 import S3Server
-from tests.sweep.shell import OFFLINE, SEARCH, small_study
+from tests.sweep.shell import OFFLINE, SEARCH, environment, small_study
 
 pytestmark = pytest.mark.servers
 
@@ -96,3 +99,17 @@ def test_what_cannot_be_read_is_told_in_a_sentence(bucket: str) -> None:
     with pytest.raises(StorageError) as told:
         dream.read_dataset(f"s3://{bucket}-none/x.parquet").take_all()
     assert str(told.value).count("\n") == 0 and len(str(told.value)) < 600
+
+
+def test_a_process_that_is_no_machine_of_the_cluster_is_told_what_to_do(tmp_path: Path) -> None:
+    ask = (
+        "import sys, dream\nfrom dream.errors import DreamError\n"
+        "try: dream.read_dataset(sys.argv[1])\nexcept DreamError as told: print(told)"
+    )
+    with ray_cluster({}) as cluster:
+        for address in (cluster.client, cluster.jobs):
+            env = environment({**cluster.environment(), "RAY_ADDRESS": address})
+            command = [sys.executable, "-c", ask, str(tmp_path / "rows.parquet")]
+            told = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+            assert "Ray gives a Dataset to processes of its cluster only" in told.stdout, told.stderr
+            assert "read the Parquet file with pandas" in told.stdout

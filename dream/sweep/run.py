@@ -48,10 +48,13 @@ def whole(result: ArmResult) -> bool:
 
 def trials_at_once(setting: Setting, arms: int) -> int:
     """How many of the arms are tried at the same time; Ray must be running."""
+    return min(arms, setting.study.limits.trials_at_once or max(FEWEST_AT_ONCE, _processors()))
+
+
+def _processors() -> int:
     import ray
 
-    processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    return min(arms, setting.study.limits.trials_at_once or max(FEWEST_AT_ONCE, processors))
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
 
 
 def run_trials(setting: Setting, arms: Sequence[Awaited], ledger: Ledger, tally: Any) -> dict[str, ArmResult]:
@@ -79,19 +82,17 @@ def _outcome(setting: Setting, arm: Arm, ledger: Ledger, error: str) -> ArmResul
 
 def _tune(setting: Setting, arms: Sequence[Awaited], tally: Any) -> dict[str, str]:
     """Run the trials; gives the reasons of those that failed, by the arms' ids."""
-    import ray
     from ray import tune
     from ray.tune.execution import class_cache
 
     from dream.sweep.waiting_arms import WaitingArms
 
-    processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
     at_once = trials_at_once(setting, len(arms))
     trainable = tune.with_resources(
         tune.with_parameters(_trial, setting=setting, tally=tally),
         # A trial waits for models: it takes a share of a processor, so that all may run at once beside those
         # who make the indexes of the next.
-        {"cpu": min(TRYING, TRYING * processors / at_once)},
+        {"cpu": min(TRYING, TRYING * _processors() / at_once)},
     )
     # Tune would hand the keys of the driver's store to the trials, and Ray writes what is handed over into
     # its logs; every process of a run finds the keys in its own environment.
