@@ -23,7 +23,7 @@ from dream.models.limits import bounds_of, start_actors
 from dream.modules import read_modules
 from dream.records import Corpus, Document, Question
 from dream.study import Study
-from dream.sweep.prepare import order_arms, prepare
+from dream.sweep.prepare import order_arms, preparing
 from dream.sweep.progress import SECONDS_TO_END, Stage, Status, Tally, Watcher, watched
 from dream.sweep.rehearse import Round
 from dream.sweep.result import Arm, ArmResult
@@ -105,14 +105,15 @@ def trying(
                 wanted["questions_wanted"] = len(pending) * len(setting.questions)
                 tally.add.remote(wanted)
                 order = order_arms(at_work, pending, ledger, trials_at_once(at_work, len(pending)))
-                with watched(
-                    tally,
-                    watcher,
+                stages = (
                     Stage("embed", len(documents) * len(order.parts), "documents"),
                     Stage("prepare", sum(map(len, order.parts)), "indexes"),
                     Stage("sweep", wanted["questions_wanted"], "questions"),
+                )
+                with (
+                    watched(tally, watcher, *stages),
+                    preparing(at_work, documents, order, tally) as awaited,
                 ):
-                    awaited = prepare(at_work, documents, order, tally)
                     results |= run_trials(at_work, awaited, ledger, tally)
             return [results[arm.id] for arm in arms]
 

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
 DOCUMENTS_A_BLOCK = 32  # at most: what is looked up again after a worker died
-# Shares of a processor: together a half, so that half of one processor is enough for both stages, and trials
-# have the other; unequal, or Ray Data would make one stage of the two.
-SPLITTING, EMBEDDING = 0.125, 0.375
+# Shares of a processor: together less than a half, so that one processor is enough for both stages and for
+# what else a sweep does at the same time; unequal, or Ray Data would make one stage of the two.
+SPLITTING, EMBEDDING = 0.1, 0.2
 
 SECONDS_TO_BEGIN = 10.0
 
@@ -97,7 +97,7 @@ def ingest(
 
     Returns:
         A reference to this: by splitting and embedding, where some document could not be split or
-        embedded, why. It is a ``RayError`` if workers were lost again and again.
+        embedded, why.
     """
     names = [(document.id, document.digest) for document in documents]
     return streamed(_stream, setting, names, tuple(splittings), tally, after)
@@ -121,30 +121,30 @@ def _stream(
     names = ray.data.from_items(
         [{"id": name, "digest": digest} for name, digest in documents], override_num_blocks=blocks
     )
-    failed = (
-        names.map_batches(
-            _split,  # type: ignore[arg-type]  # its batches are Arrow tables, as batch_format says
-            batch_size=None,
-            batch_format="pyarrow",
-            fn_kwargs={"setting": setting, "splittings": splittings, "tally": tally},
-            compute=TaskPoolStrategy(size=processors),
-            num_cpus=SPLITTING,
-        )
-        .map_batches(
-            Embed,
-            batch_size=None,
-            batch_format="pyarrow",
-            fn_constructor_kwargs={"setting": setting, "tally": tally},
-            compute=ActorPoolStrategy(min_size=min(2, most), max_size=most),
-            num_cpus=EMBEDDING,
-        )
-        .take_all()
+    stream = names.map_batches(
+        _split,  # type: ignore[arg-type]  # its batches are Arrow tables, as batch_format says
+        batch_size=None,
+        batch_format="pyarrow",
+        fn_kwargs={"setting": setting, "splittings": splittings, "tally": tally},
+        compute=TaskPoolStrategy(size=processors),
+        num_cpus=SPLITTING,
+    ).map_batches(
+        Embed,
+        batch_size=None,
+        batch_format="pyarrow",
+        fn_constructor_kwargs={"setting": setting, "tally": tally},
+        compute=ActorPoolStrategy(min_size=min(2, most), max_size=most),
+        num_cpus=EMBEDDING,
     )
-    return {(row["splitting"], row["embedding"]): row["reason"] for row in failed}
+    try:
+        return {(row["splitting"], row["embedding"]): row["reason"] for row in stream.take_all()}
+    except Exception as error:  # noqa: BLE001 - whatever ends a pipeline does not end those that come after it
+        lost = f"its pipeline broke off: {type(error).__name__}"
+        return {(each.key, name): lost for each in splittings for name in each.embeddings}
 
 
 def _let_trials_begin(tally: Any) -> None:
-    """Leave the processors to the trials that can begin now, until the first of their questions is done."""
+    """Leave the processors to the trials that can begin now, until a question of the run is done."""
     import ray
 
     deadline = time.monotonic() + SECONDS_TO_BEGIN

@@ -6,7 +6,9 @@ together what is there. Trials begin when the first indexes are whole, while the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,9 @@ from dream.sweep.setting import Setting
 if TYPE_CHECKING:
     from ray import ObjectRef
 
-MAKING = 0.5  # of a processor: what trials leave
+# Of a processor. With the two stages of a pipeline (0.3) and the trials (a half of all) it makes one, so that
+# none of the three ever keeps another from beginning.
+MAKING = 0.2
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ class Awaited:
     Attributes:
         arm: the arm.
         index: gives why its index could not be built, or nothing; ``None`` where there was one.
-        questions: done when the questions are embedded. Where that fails, so does the trial, with the reason.
+        questions: done when the questions are embedded. Where that fails, the trial embeds them itself, and
+            fails with the reason if it cannot.
     """
 
     arm: Arm
@@ -102,7 +107,9 @@ class Awaited:
         try:
             return ray.get(self.index)
         except ray.exceptions.RayError as error:
-            cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
+            cause: BaseException = error
+            while isinstance(cause, ray.exceptions.RayTaskError) and cause.cause is not None:
+                cause = cause.cause
             if isinstance(cause, ray.exceptions.RayError):
                 return f"the worker was lost: {type(cause).__name__}"
             return told(cause)
@@ -130,8 +137,13 @@ def order_arms(setting: Setting, arms: Sequence[Arm], ledger: Ledger, at_once: i
     return Order(ordered, needs, parts)
 
 
-def prepare(setting: Setting, documents: Sequence[Document], order: Order, tally: Any) -> list[Awaited]:
-    """Begin to embed the questions and to build the missing indexes; does not wait for them.
+@contextmanager
+def preparing(
+    setting: Setting, documents: Sequence[Document], order: Order, tally: Any
+) -> Iterator[list[Awaited]]:
+    """Embed the questions and build the missing indexes while the block runs; it need not wait for them.
+
+    Where the block ends by an exception, such as Ctrl-C, what is not made yet is left: a notebook goes on.
 
     Args:
         setting: the study.
@@ -139,7 +151,7 @@ def prepare(setting: Setting, documents: Sequence[Document], order: Order, tally
         order: the arms that will be tried, and what they lack.
         tally: the run's Tally actor.
 
-    Returns:
+    Yields:
         What the trial of each arm must wait for, in the order of the arms.
     """
     import ray
@@ -149,13 +161,19 @@ def prepare(setting: Setting, documents: Sequence[Document], order: Order, tally
     stored: Any = ray.put(tuple(documents)) if order.parts else None
     build = ray.remote(num_cpus=MAKING, max_retries=3)(_build)
     indexes: dict[str, ObjectRef[str]] = {}
-    failed: ObjectRef[Failures] | None = None
+    pipelines: list[ObjectRef[Failures]] = []
     for part in order.parts:
-        failed = ingest(setting, documents, splittings_of(task.arm for task in part), tally, after=failed)
-        indexes |= {
-            digest_of(task.inputs): build.remote(setting, task, stored, failed, tally) for task in part
-        }
-    return [Awaited(arm, indexes.get(order.needs[arm.id]), questions[arm.embedding]) for arm in order.arms]
+        after = pipelines[-1] if pipelines else None
+        pipelines.append(ingest(setting, documents, splittings_of(task.arm for task in part), tally, after))
+        for task in part:
+            indexes[digest_of(task.inputs)] = build.remote(setting, task, stored, pipelines[-1], tally)
+    try:
+        yield [Awaited(arm, indexes.get(order.needs[arm.id]), questions[arm.embedding]) for arm in order.arms]
+    except BaseException:
+        for reference in (*pipelines, *indexes.values(), *questions.values()):
+            with contextlib.suppress(Exception):  # the cluster itself may be what was lost
+                ray.cancel(reference, force=True)
+        raise
 
 
 def _build(
@@ -165,6 +183,7 @@ def _build(
     tell_logs(tally)
     ledger = setting.open_ledger()  # which loads the user's own methods
     if reason := failed.get((splitting_key(task.arm), task.arm.embedding), ""):
+        tally.add.remote({"indexes": 1})
         return reason
     method = method_of(task.arm)
     embedder = setting.embedder(task.arm.embedding)

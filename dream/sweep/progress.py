@@ -172,11 +172,10 @@ def watched(tally: Any, watcher: Watcher | None, *stages: Stage) -> Iterator[Non
         )
         for stage in list(running):
             done = max(0, int(counts.get(stage.unit, 0) - before.get(stage.unit, 0)))
-            watcher(Status(stage.name, done, stage.total, stage.unit, *sums))
+            if done or stage is running[0]:
+                watcher(Status(stage.name, done, stage.total, stage.unit, *sums))
             if done >= stage.total:
                 running.remove(stage)
-            if not done:
-                break
 
     def keep_looking() -> None:
         while not ended.wait(0.5):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from dream.errors import DreamError, StorageError
@@ -68,8 +71,10 @@ def run_trials(setting: Setting, arms: Sequence[Awaited], ledger: Ledger, tally:
     Raises:
         KeyboardInterrupt: the user stopped the run; what was finished is in the ledger.
     """
-    errors = _tune(setting, arms, tally)
-    return {each.arm.id: _outcome(setting, each.arm, ledger, errors.get(each.arm.id, "")) for each in arms}
+    errors: dict[str, str] = {}
+    while waiting := [each for each in arms if each.arm.id not in errors]:
+        errors |= _tune(setting, waiting, tally)
+    return {each.arm.id: _outcome(setting, each.arm, ledger, errors[each.arm.id]) for each in arms}
 
 
 def _outcome(setting: Setting, arm: Arm, ledger: Ledger, error: str) -> ArmResult:
@@ -81,7 +86,7 @@ def _outcome(setting: Setting, arm: Arm, ledger: Ledger, error: str) -> ArmResul
 
 
 def _tune(setting: Setting, arms: Sequence[Awaited], tally: Any) -> dict[str, str]:
-    """Run the trials; gives the reasons of those that failed, by the arms' ids."""
+    """Wait for the first arm, try those that are ready until none is; gives what broke each, or nothing."""
     from ray import tune
     from ray.tune.execution import class_cache
 
@@ -117,27 +122,44 @@ def _tune(setting: Setting, arms: Sequence[Awaited], tally: Any) -> dict[str, st
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
-        found = tuner.fit()
+        while not any(each.ready() for each in arms):
+            arms[0].ready(seconds=0.5)
+        with _ctrl_c_raises():
+            found = tuner.fit()
         outcomes = [found[place] for place in range(len(found))]
-    reasons = {
+    ended = {
         each.arm.id: f"its index could not be built: {reason}"
         for each in arms
         if each.ready() and (reason := each.reason())
     }
-    told = set(reasons)
     for outcome in outcomes:
         arm = from_json(Arm, (outcome.config or {})["arm"])
         metrics = outcome.metrics or {}
         if outcome.error is not None:
-            told.add(arm.id)
-            reasons[arm.id] = str(outcome.error).strip().splitlines()[-1]
+            ended[arm.id] = str(outcome.error).strip().splitlines()[-1]
         elif "questions" in metrics:
-            told.add(arm.id)
-            if metrics.get("broken"):
-                reasons[arm.id] = str(metrics["broken"])
-    if len(told) < len(arms):  # Tune ends quietly when it is interrupted
-        raise KeyboardInterrupt
-    return reasons
+            ended[arm.id] = str(metrics.get("broken", ""))
+        else:  # Tune ends quietly when it is interrupted
+            raise KeyboardInterrupt
+    return ended
+
+
+@contextmanager
+def _ctrl_c_raises() -> Iterator[None]:
+    """Tune takes Ctrl-C and ends quietly; it gives it back where that was pressed, and else keeps it."""
+    import ray
+
+    handler = signal.getsignal(signal.SIGINT)
+    here = threading.current_thread() is threading.main_thread()
+    if not here or handler is None or ray.util.client.ray.is_connected():  # type: ignore[no-untyped-call]
+        yield  # then Tune has not taken it
+        return
+    try:
+        yield
+        if signal.getsignal(signal.SIGINT) is handler:
+            raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _trial(config: dict[str, Any], setting: Setting, tally: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,24 +20,22 @@ class WaitingArms(Searcher):
         self._under_way = 0
 
     def suggest(self, trial_id: str) -> Any:
-        """An arm to try; ``None`` while none is ready, if others are being tried: Tune asks again."""
-        # Where nothing is under way Tune has nothing to do but to ask, which it does once a second, without
-        # a look at Ctrl-C: it gives its handler back when that is pressed.
-        handler = signal.getsignal(signal.SIGINT)
-        while self._waiting:
-            for arm in list(self._waiting):
-                if arm.ready():
-                    self._waiting.remove(arm)
-                    if not arm.reason():
-                        self._under_way += 1
-                        return {"arm": to_json(arm.arm)}
-            if self._under_way:
-                return None
-            if self._waiting:
-                self._waiting[0].ready(seconds=0.5)
-            if signal.getsignal(signal.SIGINT) is not handler:
-                raise KeyboardInterrupt
-        return Searcher.FINISHED
+        """An arm to try; ``None`` while none is ready and others are tried: Tune asks again.
+
+        With none under way the search ends, though arms may be left. Tune would only ask on, holding the
+        trials' processors, which those who make the indexes may need.
+        """
+        not_ready = set()
+        for arm in list(self._waiting):
+            needs = (arm.index, arm.questions)
+            if needs in not_ready or not arm.ready():
+                not_ready.add(needs)
+                continue
+            self._waiting.remove(arm)
+            if not arm.reason():
+                self._under_way += 1
+                return {"arm": to_json(arm.arm)}
+        return None if self._waiting and self._under_way else Searcher.FINISHED
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
         """There is room for one more."""

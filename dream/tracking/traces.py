@@ -90,7 +90,7 @@ def _write(
     answer = row.answer
     ended = time.time_ns()
     # the spans are shown by their start, so no two may have the same: a nanosecond between them
-    started = ended - int((answer.seconds if answer else 0.0) * 1e9) - 2
+    started = ended - int((answer.seconds if answer else 0.0) * 1e9) - 3
     tags = {KEY: key, "dream.arm": arm.arm.name, "dream.question": row.question}
     root = client.start_trace(
         asked.question[:100],
@@ -122,9 +122,9 @@ def _write(
             }
             for chunk in answer.contexts
         ]
-        span("retrieve", "RETRIEVER", {"question": asked.question}, chunks, started, started)
+        span("retrieve", "RETRIEVER", {"question": asked.question}, chunks, started + 1, started + 1)
         prompt = {"question": asked.question, "passages": len(chunks)}
-        span("generate", "CHAT_MODEL", prompt, {"answer": answer.text}, started + 1, ended)
+        span("generate", "CHAT_MODEL", prompt, {"answer": answer.text}, started + 2, ended)
         scores = {
             score.metric: score.value if score.value is not None else score.reason for score in row.scores
         }

@@ -20,7 +20,7 @@ from dream.storage import open_storage
 from dream.study import Study
 from dream.study_file import load_study
 from dream.sweep.arms import list_arms, method_of
-from dream.sweep.prepare import order_arms, prepare
+from dream.sweep.prepare import order_arms, preparing
 from dream.sweep.progress import Tally
 from tests.sweep.shell import wait_until
 
@@ -90,9 +90,9 @@ def prepared(study: Study, storage: Path) -> tuple[Corpus, Ledger, dict[str, str
     setting = verbs._setting(study, where, corpus, golden, None)
     tally: Any = sweeping._start(study, setting, ledger, {})
     order = order_arms(setting, list_arms(study), ledger, at_once=1)
-    awaited = prepare(setting, corpus.documents, order, tally)
-    failed = {each.arm.id: reason for each in awaited if (reason := each.reason())}
-    wait_until(lambda: all(each.ready() for each in awaited), "the questions", 60)
+    with preparing(setting, corpus.documents, order, tally) as awaited:
+        failed = {each.arm.id: reason for each in awaited if (reason := each.reason())}
+        wait_until(lambda: all(each.ready() for each in awaited), "the questions", 60)
     return corpus, ledger, failed, ray.get(tally.read.remote())
 
 
