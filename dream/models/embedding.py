@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dream.errors import ModelError
+from dream.errors import ModelError, StorageError
 from dream.ledger import Ledger
 from dream.models.capacity import Rules
 from dream.models.chat import LETTERS_PER_TOKEN, open_client, resolve_key, told
@@ -249,17 +249,22 @@ async def _embed_groups(
 
         async def one(group: list[str]) -> bytes:
             inputs = {"embedding": embedder.identity, "texts": group}
-            found: bytes = await ledger.remember_call(
-                "embed", inputs, lambda: compute(group), count=len(group)
-            )
+            try:
+                found: bytes = await ledger.remember_call(
+                    "embed", inputs, lambda: compute(group), count=len(group)
+                )
+            except StorageError:  # what cannot be recorded must not be paid for
+                for task in tasks:
+                    task.cancel()
+                raise
             return found
 
-        # one that fails takes nothing from the others, which are paid for
-        flat = [one(group) for document in groups for group in document]
-        answers = await asyncio.gather(*flat, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
+        # any other that fails takes nothing from the rest, which is paid for
+        tasks = [asyncio.ensure_future(one(group)) for document in groups for group in document]
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+    failures = [answer for answer in answers if isinstance(answer, BaseException)]
+    if failures:
+        raise next((each for each in failures if isinstance(each, StorageError)), failures[0])
     left = iter(answers)
     return [[next(left) for _ in document] for document in groups]  # type: ignore[misc]  # none is an error
 

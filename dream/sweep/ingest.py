@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dream.corpus import parsed_document
-from dream.errors import DreamError, told
+from dream.errors import DreamError, StorageError, told
 from dream.ledger import Ledger
 from dream.models.embedding import Embedder, embed_documents, in_groups
 from dream.models.meter import added
@@ -192,6 +192,7 @@ class Embed:
         self._ledger: Ledger | None = None
         self._embedders: dict[str, Embedder] = {}
         self._failed: Failures = {}
+        self._unrecorded = ""
 
     def __call__(self, groups: pa.Table) -> pa.Table:
         """Embed a block's groups, those of one splitting and embedding under way together."""
@@ -216,11 +217,16 @@ class Embed:
 
     def _embed(self, key: tuple[str, str], groups: list[list[str]]) -> None:
         name = key[1]
+        if self._unrecorded:
+            self._failed[key] = self._unrecorded
+            return
         try:
             self._ledger = self._ledger or self._setting.open_ledger()
             if name not in self._embedders:
                 self._embedders[name] = self._setting.embedder(name)
             embed_documents(self._ledger, self._embedders[name], groups)
+        except StorageError as error:  # what cannot be recorded must not be paid for, for no index
+            self._failed[key] = self._unrecorded = told(error)
         except Exception as error:  # noqa: BLE001 - whatever a model raises ends its own indexes only
             self._failed[key] = told(error)
 
