@@ -75,7 +75,9 @@ def study_of(questions: int, documents_per_task: int = 2, url: str | None = None
 def local_ray() -> Iterator[None]:
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)
+    ray.init(
+        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True
+    )
     yield
     ray.shutdown()
 
@@ -190,7 +192,7 @@ from dream.ledger import Ledger
 from dream.records import Corpus
 from dream.storage import open_storage
 from tests.golden.test_generate import DOCUMENTS, study_of
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 ledger = Ledger(open_storage(sys.argv[1]))
 golden = build_golden(study_of(12), Corpus(DOCUMENTS[:4]), ledger, offline_url=sys.argv[2])
 print(golden.digest)
