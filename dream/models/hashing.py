@@ -15,72 +15,37 @@ On SQuAD dev (2,067 paragraphs, the first question of each), R@1 with 384 and 2,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from itertools import pairwise
 
+import mmh3
 import numpy as np
+from numpy.typing import NDArray
 
 from dream.errors import DreamError
 
 HASHING_ID = "hashing-words-pairs-1"
 """Name and version for ledger keys, beside the number of dimensions; raise the number with every change."""
 
+Vectors = NDArray[np.float64]
+
+# Words of one letter or digit count: "vitamin C", "page 3".
+WORD = re.compile(r"\b\w+\b")
+
 PAIR_WEIGHT = 0.5
 FUNCTION_WORD_WEIGHT = 0.1
 
 # Our own list: scikit-learn's "english" also drops words that carry meaning, such as fire, bill and cry.
-FUNCTION_WORDS = [
-    *(
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "some",
-        "any",
-        "each",
-        "all",
-        "both",
-        "such",
-        "own",
-    ),
-    *("i", "me", "my", "we", "us", "our", "you", "your", "he", "him", "his", "she", "her", "it", "its"),
-    *("they", "them", "their", "there", "here", "who", "whom", "whose", "which", "what", "when", "where"),
-    *("why", "how", "and", "or", "but", "nor", "so", "if", "then", "than", "as", "while", "of", "at", "by"),
-    *(
-        "for",
-        "from",
-        "in",
-        "into",
-        "on",
-        "onto",
-        "to",
-        "with",
-        "without",
-        "about",
-        "above",
-        "after",
-        "against",
-    ),
-    *(
-        "among",
-        "around",
-        "before",
-        "behind",
-        "below",
-        "between",
-        "during",
-        "over",
-        "through",
-        "under",
-        "until",
-    ),
-    *("up", "upon", "am", "is", "are", "was", "were", "be", "been", "being", "do", "does", "did", "have"),
-    *("has", "had", "having", "can", "could", "may", "might", "must", "shall", "should", "will", "would"),
-    *("not", "no", "only", "also", "too", "very", "just", "more", "most", "much", "other", "same", "s", "t"),
-]
+FUNCTION = """
+a an the this that these those some any each all both such own i me my we us our you your he him his
+she her it its they them their there here who whom whose which what when where why how and or but
+nor so if then than as while of at by for from in into on onto to with without about above after
+against among around before behind below between during over through under until up upon am is are
+was were be been being do does did have has had having can could may might must shall should will
+would not no only also too very just more most much other same s t
+"""
+FUNCTION_WORDS = frozenset(FUNCTION.split())
 
 
 def embed_by_hashing(texts: Sequence[str], dimensions: int) -> np.ndarray:
@@ -104,29 +69,29 @@ def embed_by_hashing(texts: Sequence[str], dimensions: int) -> np.ndarray:
         raise DreamError(f"dimensions is {dimensions}", "embedding hashing", "use 1 or more")
     if not texts:
         return np.zeros((0, dimensions), np.float32)
-    words = _count(texts, dimensions, ngram_range=(1, 1), stop_words=FUNCTION_WORDS)
-    pairs = _count(texts, dimensions, ngram_range=(2, 2), stop_words=FUNCTION_WORDS)
-    everything = _count(texts, dimensions, ngram_range=(1, 1))
-    vectors = (words + PAIR_WEIGHT * pairs + FUNCTION_WORD_WEIGHT * everything).toarray()
+    everything = [WORD.findall(text.lower()) for text in texts]
+    words = [[word for word in mine if word not in FUNCTION_WORDS] for mine in everything]
+    pairs = [[f"{first} {second}" for first, second in pairwise(mine)] for mine in words]
+    vectors = (
+        _count(words, dimensions)
+        + PAIR_WEIGHT * _count(pairs, dimensions)
+        + FUNCTION_WORD_WEIGHT * _count(everything, dimensions)
+    )
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: np.ndarray = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     return unit
 
 
-def _count(texts: Sequence[str], dimensions: int, **settings: Any) -> Any:
-    """Signed square roots of the counts, a sparse matrix [texts, dimensions]."""
-    from sklearn.feature_extraction.text import HashingVectorizer
+def _count(words: Sequence[Sequence[str]], dimensions: int) -> Vectors:
+    """Signed square roots of how often each text's words fall into each place.
 
-    # The pattern keeps words of one letter or digit, which scikit-learn's own drops: "vitamin C", "page 3".
-    # Half of the words count negative (alternate_sign), so that collisions cancel instead of adding up.
-    vectorizer = HashingVectorizer(
-        n_features=dimensions,
-        token_pattern=r"\b\w+\b",
-        lowercase=True,
-        norm=None,
-        alternate_sign=True,
-        **settings,
-    )
-    counts = vectorizer.transform(texts)
-    counts.data = np.sign(counts.data) * np.sqrt(np.abs(counts.data))
-    return counts
+    A word's place and sign come from one hash, MurmurHash3 of 32 bits, as in scikit-learn's
+    HashingVectorizer and in Weinberger et al., Feature Hashing for Large Scale Multitask Learning, 2009.
+    Half of the words count negative, so that collisions cancel instead of adding up.
+    """
+    counts = np.zeros((len(words), dimensions))
+    for row, mine in zip(counts, words, strict=True):
+        found = np.array([mmh3.hash(word) for word in mine], np.int64)
+        np.add.at(row, np.abs(found) % dimensions, np.where(found >= 0, 1.0, -1.0))
+    roots: Vectors = np.sign(counts) * np.sqrt(np.abs(counts))
+    return roots

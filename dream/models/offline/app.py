@@ -66,7 +66,8 @@ def make_app(faults: Faults, api_key: str | None = None) -> Starlette:
         asked = read_json(body)
         dimensions, texts = read_dimensions(asked), read_texts(asked)
         _refuse_by_plan(plan, body)
-        embed_by_hashing = await asyncio.to_thread(_load_hashing)
+        from dream.models.hashing import embed_by_hashing
+
         vectors = embed_by_hashing(texts, dimensions)
         counts.embeddings(body, len(texts))
         await _wait(plan, body)
@@ -108,15 +109,6 @@ def make_app(faults: Faults, api_key: str | None = None) -> Starlette:
             Route("/calls/reset", reset, methods=["POST"]),
         ]
     )
-
-
-def _load_hashing() -> Callable[[list[str], int], Any]:
-    """Loads scikit-learn with the first embedding, seconds in which chat calls go on."""
-    import sklearn.feature_extraction.text  # noqa: F401
-
-    from dream.models.hashing import embed_by_hashing
-
-    return embed_by_hashing
 
 
 def _complete(
