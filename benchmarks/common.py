@@ -190,6 +190,11 @@ def dream_run(study: Path, storage: str | Path, environment: Mapping[str, str] |
     return Run(json.loads(out), watch)
 
 
+def tell(what: str, found: Mapping[str, Any]) -> None:
+    """Say on standard error how far a program is, so that one of half an hour is not silent."""
+    print(f"{what}: {json.dumps(found)}", file=sys.stderr, flush=True)
+
+
 def finish(
     options: argparse.Namespace, ratio: float, target: str, met: bool, found: Mapping[str, Any]
 ) -> int:
