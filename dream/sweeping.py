@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from threading import Event, Thread
+from functools import partial
 from typing import Any
 
 from dream.cluster.connect import Connection
@@ -24,7 +23,7 @@ from dream.modules import read_modules
 from dream.records import Corpus, Document, Question
 from dream.study import Study
 from dream.sweep.prepare import order_arms, preparing
-from dream.sweep.progress import SECONDS_TO_END, Stage, Status, Tally, Watcher, watched
+from dream.sweep.progress import Stage, Status, Tally, Watcher, beside, watched
 from dream.sweep.rehearse import Round
 from dream.sweep.result import Arm, ArmResult
 from dream.sweep.run import recorded, run_trials, trials_at_once, whole
@@ -98,15 +97,18 @@ def trying(
                     connection = _connected(setting)
                     started["tally"] = _start(study, setting, ledger, counts)
                     started["url"] = opened.enter_context(offline_server(study, connection))
-                    opened.enter_context(_while_models_work(started["tally"], meanwhile))
+                    opened.enter_context(
+                        beside(partial(_once_a_question_is_done, started["tally"], meanwhile))
+                    )
                 at_work = replace(setting, offline_url=started["url"])
                 tally = started["tally"]
                 wanted = {"trials_wanted": len(pending)}
                 wanted["questions_wanted"] = len(pending) * len(setting.questions)
                 tally.add.remote(wanted)
-                order = order_arms(at_work, pending, ledger, trials_at_once(at_work, len(pending)))
+                at_once = trials_at_once(at_work, len(pending))
+                order = order_arms(at_work, pending, documents, ledger, at_once)
                 stages = (
-                    Stage("embed", len(documents) * len(order.parts), "documents"),
+                    Stage("embed", len(documents) * len(order.parts) * order.streamed, "documents"),
                     Stage("prepare", sum(map(len, order.parts)), "indexes"),
                     Stage("sweep", wanted["questions_wanted"], "questions"),
                 )
@@ -124,27 +126,17 @@ def trying(
             counts |= ray.get(started["tally"].read.remote())
 
 
-@contextmanager
-def _while_models_work(tally: Any, then: Callable[[], None]) -> Iterator[None]:
-    """Do something beside the block once a question is answered: from then on processors have time."""
+def _once_a_question_is_done(tally: Any, then: Callable[[], None]) -> bool:
+    """Do it if a question is answered, for from then on processors have time; whether it was done."""
     import ray
 
-    ended = Event()
-
-    def wait() -> None:
-        with contextlib.suppress(ray.exceptions.RayError):  # nothing is lost if it is not done
-            while not ended.wait(0.5):
-                if ray.get(tally.read.remote()).get("questions"):
-                    then()
-                    break
-
-    thread = Thread(target=wait, daemon=True)
-    thread.start()
     try:
-        yield
-    finally:
-        ended.set()
-        thread.join(SECONDS_TO_END)  # who asks Ray after its end ends the process
+        if not ray.get(tally.read.remote()).get("questions"):
+            return False
+    except ray.exceptions.RayError:
+        return True  # nothing is lost if it is not done
+    then()
+    return True
 
 
 def read_documents(study: Study, ledger: Ledger, watcher: Watcher | None = None) -> Corpus:

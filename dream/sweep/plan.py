@@ -169,7 +169,7 @@ def plan_study(
     )
     running = [arm for arm in last.arms if not ((found := recorded(setting, arm, ledger)) and whole(found))]
     indexes = distinct_indexes(setting, arms)
-    missing = len(missing_indexes(setting, arms, ledger))
+    missing = len(missing_indexes(indexes, ledger))
     grown = questions / max(1, known_questions)
     for each in rounds:
         pairs = len(each.questions) / max(1, len(setting.questions))

@@ -1,7 +1,8 @@
 """Builds what the arms need, each distinct index once, those first that the first trials need.
 
 A pipeline puts chunks and vectors of all documents into the ledger; a Ray task for each index then puts
-together what is there. Trials begin when the first indexes are whole, while the others are still made.
+together what is there. Where that is little work, the task does all of it. Trials begin when the first
+indexes are whole, while the others are still made.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 # Of a processor. With the two stages of a pipeline (0.3) and the trials (a half of all) it makes one, so that
 # none of the three ever keeps another from beginning.
 MAKING = 0.2
+MAKING_ALONE = 0.5  # where no pipeline splits and embeds: as many at once as there are processors
+
+# Letters to split and embed, over all indexes, from which on pipelines are worth their start. Each has eight
+# processes, which take some thirty seconds of a processor to import what they need; MiniLM embeds as much in
+# that time.
+WORTH_PIPELINES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -36,27 +43,37 @@ class IndexTask:
     """A distinct index that the arms need.
 
     Attributes:
-        arm: one that needs it. Workers make the method from its name: a class out of a user's own file
-            cannot travel to a process that has not loaded the file yet.
+        digest: of its inputs.
         inputs: its key in the ledger.
+        arms: those that need it; they differ in LLM or at-query knobs.
     """
 
-    arm: Arm
+    digest: str
     inputs: Any
+    arms: tuple[Arm, ...]
+
+    @property
+    def arm(self) -> Arm:
+        """One of them. Workers make the method from its name: a class out of a user's own file cannot travel
+        to a process that has not loaded the file yet.
+        """
+        return self.arms[0]
 
 
 def distinct_indexes(setting: Setting, arms: Sequence[Arm]) -> list[IndexTask]:
-    """The indexes that the arms need, each once; arms that differ in LLM or at-query knobs share one."""
+    """The indexes that the arms need, each once."""
     tasks: dict[str, IndexTask] = {}
     for arm in arms:
         inputs = setting.index_of(method_of(arm), arm.embedding)
-        tasks.setdefault(digest_of(inputs), IndexTask(arm, inputs))
+        digest = digest_of(inputs)
+        others = tasks[digest].arms if digest in tasks else ()
+        tasks[digest] = IndexTask(digest, inputs, (*others, arm))
     return list(tasks.values())
 
 
-def missing_indexes(setting: Setting, arms: Sequence[Arm], ledger: Ledger) -> list[IndexTask]:
+def missing_indexes(tasks: Sequence[IndexTask], ledger: Ledger) -> list[IndexTask]:
     """Those that are not built yet, or whose files are damaged."""
-    return [task for task in distinct_indexes(setting, arms) if not index_is_whole(ledger, task.inputs)]
+    return [task for task in tasks if not index_is_whole(ledger, task.inputs)]
 
 
 @dataclass(frozen=True)
@@ -68,11 +85,13 @@ class Order:
         needs: the digest of each arm's index, by the arms' ids.
         parts: the missing indexes in their order: those of the arms that are tried first, then those of
             twice as many arms, and so on.
+        streamed: whether a pipeline for each part splits and embeds, as there is much to do.
     """
 
     arms: list[Arm]
     needs: dict[str, str]
     parts: list[list[IndexTask]]
+    streamed: bool
 
 
 @dataclass(frozen=True)
@@ -115,18 +134,23 @@ class Awaited:
             return told(cause)
 
 
-def order_arms(setting: Setting, arms: Sequence[Arm], ledger: Ledger, at_once: int) -> Order:
+def order_arms(
+    setting: Setting, arms: Sequence[Arm], documents: Sequence[Document], ledger: Ledger, at_once: int
+) -> Order:
     """The order in which trials wait least.
 
     Args:
         setting: the study.
         arms: those that will be tried.
+        documents: the corpus.
         ledger: of the driver.
         at_once: how many are tried at the same time.
     """
-    missing = {digest_of(task.inputs): task for task in missing_indexes(setting, arms, ledger)}
+    tasks = distinct_indexes(setting, arms)
+    needs = {arm.id: task.digest for task in tasks for arm in task.arms}
+    missing = {task.digest: task for task in missing_indexes(tasks, ledger)}
     places = {digest: place for place, digest in enumerate(missing)}
-    needs = {arm.id: digest_of(setting.index_of(method_of(arm), arm.embedding)) for arm in arms}
+    letters = len(missing) * sum(len(document.text) for document in documents)
     ordered = sorted(arms, key=lambda arm: places.get(needs[arm.id], -1))
     parts, start, size = [], 0, at_once
     while start < len(ordered):
@@ -134,7 +158,7 @@ def order_arms(setting: Setting, arms: Sequence[Arm], ledger: Ledger, at_once: i
         part = [missing.pop(digest) for digest in wanted if digest in missing]
         parts += [part] if part else []
         start, size = start + size, 2 * size
-    return Order(ordered, needs, parts)
+    return Order(ordered, needs, parts, streamed=letters > WORTH_PIPELINES)
 
 
 @contextmanager
@@ -159,14 +183,17 @@ def preparing(
     embed = ray.remote(num_cpus=MAKING, max_retries=3)(_embed_questions)
     questions = {name: embed.remote(setting, name, tally) for name in {arm.embedding for arm in order.arms}}
     stored: Any = ray.put(tuple(documents)) if order.parts else None
-    build = ray.remote(num_cpus=MAKING, max_retries=3)(_build)
+    build = ray.remote(num_cpus=MAKING if order.streamed else MAKING_ALONE, max_retries=3)(_build)
     indexes: dict[str, ObjectRef[str]] = {}
     pipelines: list[ObjectRef[Failures]] = []
     for part in order.parts:
-        after = pipelines[-1] if pipelines else None
-        pipelines.append(ingest(setting, documents, splittings_of(task.arm for task in part), tally, after))
+        if order.streamed:
+            after = pipelines[-1] if pipelines else None
+            splittings = splittings_of(task.arm for task in part)
+            pipelines.append(ingest(setting, documents, splittings, tally, after))
+        failed: Any = pipelines[-1] if order.streamed else None
         for task in part:
-            indexes[digest_of(task.inputs)] = build.remote(setting, task, stored, pipelines[-1], tally)
+            indexes[task.digest] = build.remote(setting, task, stored, failed, tally)
     try:
         yield [Awaited(arm, indexes.get(order.needs[arm.id]), questions[arm.embedding]) for arm in order.arms]
     except BaseException:
@@ -177,19 +204,29 @@ def preparing(
 
 
 def _build(
-    setting: Setting, task: IndexTask, documents: tuple[Document, ...], failed: Failures, tally: Any
+    setting: Setting,
+    task: IndexTask,
+    documents: tuple[Document, ...],
+    failed: Failures | None,
+    tally: Any,
 ) -> str:
-    """Why a document could not be split or embedded, or nothing where the index is whole."""
+    """Why a document could not be split or embedded, or nothing where the index is whole.
+
+    What its pipeline failed in is given; ``None`` where there was none, so that all is done here.
+    """
     tell_logs(tally)
     ledger = setting.open_ledger()  # which loads the user's own methods
-    if reason := failed.get((splitting_key(task.arm), task.arm.embedding), ""):
+    if failed and (reason := failed.get((splitting_key(task.arm), task.arm.embedding), "")):
         tally.add.remote({"indexes": 1})
         return reason
     method = method_of(task.arm)
     embedder = setting.embedder(task.arm.embedding)
-    build_index(ledger, documents, method.splitter(), method.split, embedder)
-    made = {"embedded_texts": ledger.made["embed"]}  # what it found was made and counted by the pipeline
-    tally.add.remote({**made, **embedder.meter.sums(), "indexes": 1})
+    try:
+        build_index(ledger, documents, method.splitter(), method.split, embedder)
+    finally:
+        # what it found was made and counted by the pipeline
+        counts = ledger_counts(ledger) if failed is None else {"embedded_texts": ledger.made["embed"]}
+        tally.add.remote({**counts, **embedder.meter.sums(), "indexes": 1})
     return ""
 
 

@@ -149,6 +149,24 @@ class Stage:
 
 
 @contextmanager
+def beside(look: Callable[[], bool]) -> Iterator[None]:
+    """While the block runs, look twice a second in a thread, until the look says that it was the last."""
+    ended = threading.Event()
+
+    def keep_looking() -> None:
+        while not ended.wait(0.5) and not look():
+            pass
+
+    thread = threading.Thread(target=keep_looking, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(SECONDS_TO_END)  # who asks Ray after its end ends the process
+
+
+@contextmanager
 def watched(tally: Any, watcher: Watcher | None, *stages: Stage) -> Iterator[None]:
     """While the block runs, show the tally's sums and the workers' log records twice a second.
 
@@ -156,14 +174,14 @@ def watched(tally: Any, watcher: Watcher | None, *stages: Stage) -> Iterator[Non
     """
     import ray
 
-    ended, running = threading.Event(), [stage for stage in stages if stage.total]
+    running = [stage for stage in stages if stage.total]
     before = ray.get(tally.read.remote())
 
-    def look() -> None:
+    def look() -> bool:
         for level, line in ray.get(tally.heard.remote()):
             log.log(level, line)
         if watcher is None:
-            return
+            return False
         counts = ray.get(tally.read.remote())
         sums = (
             int(counts.get("model_calls", 0)),
@@ -176,18 +194,8 @@ def watched(tally: Any, watcher: Watcher | None, *stages: Stage) -> Iterator[Non
                 watcher(Status(stage.name, done, stage.total, stage.unit, *sums))
             if done >= stage.total:
                 running.remove(stage)
+        return False  # logs may come to the end
 
-    def keep_looking() -> None:
-        while not ended.wait(0.5):
-            look()
-
-    thread = threading.Thread(target=keep_looking, daemon=True)
-    thread.start()
-    try:
+    with beside(look):
         yield
-        ended.set()
-        thread.join()
-        look()
-    finally:
-        ended.set()
-        thread.join(SECONDS_TO_END)  # who asks Ray after its end ends the process
+    look()

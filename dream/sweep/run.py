@@ -103,6 +103,8 @@ def _tune(setting: Setting, arms: Sequence[Awaited], tally: Any) -> dict[str, st
     # its logs; every process of a run finds the keys in its own environment.
     handed = class_cache.ENV_VARS_TO_PROPAGATE
     class_cache.ENV_VARS_TO_PROPAGATE = {name for name in handed if not name.startswith("AWS_")}
+    # A variable for PyTorch Lightning alone; for any at all, Ray starts processes anew that import it twice.
+    class_cache.DEFAULT_ENV_VARS = {}
     # Nobody reads Tune's own state, for the ledger is the record; kept on this machine it needs neither a
     # bucket that is away for a moment nor room on the ledger's disk.
     with tempfile.TemporaryDirectory(prefix="dream-tune-", ignore_cleanup_errors=True) as state:

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.faults
 
 JSON = ("--json", "--quiet")
 
+INDEXES = 2  # of the study: one for each method
+
 Record = Callable[[str, object], None]
 
 
@@ -37,6 +39,11 @@ def under_way(models: RunningServer, undisturbed: Undisturbed, share: float = 0.
 def ended(process: subprocess.Popen[str]) -> Ended:
     said, errors = process.communicate(timeout=300)
     return read_end(process.returncode, said, errors)
+
+
+def indexes_in(storage: Path) -> list[Path]:
+    """The indexes that are whole."""
+    return list((storage / "index").glob("*/vectors.npy"))
 
 
 def paid_once(models: RunningServer, undisturbed: Undisturbed, record: Record, *, again: int) -> None:
@@ -98,15 +105,15 @@ def test_a_killed_driver_is_run_again_while_it_embeds_and_while_it_asks(
     with started(study, tmp_path / "store", *JSON, env=tracking) as process:
         wait_until(lambda: models.calls()["embedded_texts"] >= embedded, "the first embeddings", 400)
         kill_driver(process)
-    assert (
-        models.calls()["embedded_texts"] < undisturbed.calls["embedded_texts"]
-    )  # it was about to embed more
+    assert models.calls()["embedded_texts"] < undisturbed.calls["embedded_texts"]
+    assert len(indexes_in(tmp_path / "store")) < INDEXES, "it had made all indexes, so it embedded no more"
     with started(study, tmp_path / "store", *JSON, env=tracking) as process:
         under_way(models, undisturbed)
         kill_driver(process)
     after = run(study, tmp_path / "store", env=tracking)
     assert after.code == 0, after.errors
     assert numbers(after) == undisturbed.numbers
+    assert len(indexes_in(tmp_path / "store")) == INDEXES
     # one kill met embeddings, the other one calls and the embeddings of answers
     paid_once(models, undisturbed, record_property, again=2 * CALLS_AT_ONCE)
 

@@ -1,9 +1,12 @@
-"""The pipeline from documents to vectors: a document more costs that document, whatever is there already."""
+"""From documents to indexes: a document more costs that document, whatever is there already."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,9 @@ from dream.retrieval.index import build_index, leaf_texts
 from dream.storage import open_storage
 from dream.study import Study
 from dream.study_file import load_study
+from dream.sweep import prepare
 from dream.sweep.arms import list_arms, method_of
-from dream.sweep.prepare import order_arms, preparing
+from dream.sweep.prepare import Awaited, order_arms, preparing
 from dream.sweep.progress import Tally
 from tests.sweep.shell import wait_until
 
@@ -38,6 +42,13 @@ def ray_here() -> Iterator[None]:
     connect("local")
     yield
     ray.shutdown()
+
+
+@pytest.fixture(params=["by pipelines", "alone"])
+def worth(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether the work is taken for much, so that pipelines do it, or for little."""
+    monkeypatch.setattr(prepare, "WORTH_PIPELINES", 0 if request.param == "by pipelines" else 10**9)
+    return str(request.param)
 
 
 @pytest.fixture
@@ -79,21 +90,39 @@ objective: f1
     return load_study(path)
 
 
-def prepared(study: Study, storage: Path) -> tuple[Corpus, Ledger, dict[str, str], dict[str, float]]:
-    """Parse and prepare as a run does; the driver's ledger, what failed, and what the workers counted."""
-    import ray
-
+@contextmanager
+def preparations(study: Study, storage: Path) -> Iterator[tuple[Corpus, Ledger, list[Awaited], Any]]:
+    """Parse, and begin to prepare, as a run does that tries one arm at once."""
     where = verbs.place(str(storage))
     ledger = verbs.open_ledger(study, where.storage)
     corpus = verbs.gather_corpus(study, ledger=ledger)
     golden = verbs.build_golden(study, ledger=ledger, corpus=corpus)
     setting = verbs._setting(study, where, corpus, golden, None)
     tally: Any = sweeping._start(study, setting, ledger, {})
-    order = order_arms(setting, list_arms(study), ledger, at_once=1)
+    order = order_arms(setting, list_arms(study), corpus.documents, ledger, at_once=1)
     with preparing(setting, corpus.documents, order, tally) as awaited:
+        yield corpus, ledger, awaited, tally
+
+
+def prepared(study: Study, storage: Path) -> tuple[Corpus, Ledger, dict[str, str], dict[str, float]]:
+    """Prepare to the end; the driver's ledger, what failed, and what the workers counted."""
+    import ray
+
+    with preparations(study, storage) as (corpus, ledger, awaited, tally):
         failed = {each.arm.id: reason for each in awaited if (reason := each.reason())}
         wait_until(lambda: all(each.ready() for each in awaited), "the questions", 60)
+        # each builder tells of its index last, and is not waited for
+        indexes = len({each.index for each in awaited if each.index})
+        wait_until(lambda: ray.get(tally.read.remote()).get("indexes", 0) == indexes, "all was told", 10)
     return corpus, ledger, failed, ray.get(tally.read.remote())
+
+
+def with_another(study: Study, folder: Path, embeddings: str) -> Study:
+    """The study with an embedding that needs no server, and these in its search."""
+    path = folder / "study.yaml"
+    both = study.text.replace("  judge: good", "    here: {provider: hashing, dimensions: 64}\n  judge: good")
+    path.write_text(both.replace("[remote]", embeddings))
+    return load_study(path)
 
 
 def records(storage: Path) -> dict[str, int]:
@@ -105,7 +134,7 @@ def records(storage: Path) -> dict[str, int]:
 
 
 def test_a_document_more_in_many_is_the_only_one_that_is_parsed_split_and_embedded(
-    tmp_path: Path, ray_here: None, server: RunningServer
+    tmp_path: Path, ray_here: None, worth: str, server: RunningServer
 ) -> None:
     study, store = study_of(tmp_path, server.url, DOCUMENTS), tmp_path / "store"
     _, ledger, failed, counts = prepared(study, store)
@@ -154,12 +183,12 @@ def test_workers_parse_what_is_new_and_leave_what_they_cannot_see(tmp_path: Path
 
     assert found == read_corpus(corpus)
     # told by many processes, the last of them perhaps after the pipeline has ended
-    wait_until(lambda: ray.get(tally.read.remote())["files"] == 16, "16 files told of", 10)
+    wait_until(lambda: ray.get(tally.read.remote()).get("files") == 16, "16 files told of", 10)
     assert (ledger.made["parse"], ledger.reused["parse"]) == (5, 15)
 
 
 def test_the_indexes_are_to_the_byte_those_that_are_built_alone(
-    tmp_path: Path, ray_here: None, server: RunningServer
+    tmp_path: Path, ray_here: None, worth: str, server: RunningServer
 ) -> None:
     search = "[chunks, sentence_window, auto_merging]"
     study, store = study_of(tmp_path, server.url, 40, search), tmp_path / "store"
@@ -178,16 +207,29 @@ def test_the_indexes_are_to_the_byte_those_that_are_built_alone(
 
 
 def test_a_model_that_fails_ends_its_own_indexes_with_its_reason_and_no_others(
-    tmp_path: Path, ray_here: None
+    tmp_path: Path, ray_here: None, worth: str
 ) -> None:
     with start(ServerOptions(faults=Faults(failing=1.0))) as broken:
         study = study_of(tmp_path, broken.url, 6)
-        text = (tmp_path / "study.yaml").read_text()
-        both = text.replace("  judge: good", "    here: {provider: hashing, dimensions: 64}\n  judge: good")
-        (tmp_path / "study.yaml").write_text(both.replace("[remote]", "[remote, here]"))
-        study = load_study(tmp_path / "study.yaml")
+        study = with_another(study, tmp_path, "[remote, here]")
         _, _, failed, _ = prepared(study, tmp_path / "store")
 
     assert len(failed) == 2
     assert all("remote: the call failed" in reason for reason in failed.values())
     assert records(tmp_path / "store")["index"] == 2
+
+
+def test_the_first_index_is_ready_while_another_waits_for_its_model(
+    tmp_path: Path, ray_here: None, worth: str, server: RunningServer
+) -> None:
+    study = with_another(study_of(tmp_path, server.url, 6, "[chunks]"), tmp_path, "[here, remote]")
+    os.kill(server.pid, signal.SIGSTOP)  # it takes requests, and answers none
+    try:
+        with preparations(study, tmp_path / "store") as (_, _, (first, second), _):
+            assert first.ready(seconds=120) and not first.reason()
+            assert not second.ready()
+            os.kill(server.pid, signal.SIGCONT)
+            assert second.ready(seconds=120) and not second.reason()
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert server.calls()["repeats"] == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dream.models.offline import Faults, ServerOptions, start
-from tests.sweep.shell import numbers, run, served, small_study, started, wait_until
+from tests.sweep.shell import numbers, read_end, run, served, small_study, started, wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -18,7 +18,9 @@ ONE_AT_ONCE = "limits: {trials_at_once: 1}"
 
 def remote(url: str) -> str:
     """An embedding of the server at that address."""
-    return f'{{provider: openai, model: hashing-64, base_url: "{url}", api_key: null, retries: 0}}'
+    return (
+        f'{{provider: openai, model: hashing-64, base_url: "{url}", api_key: null, retries: 0, timeout: 300}}'
+    )
 
 
 def written(storage: Path, stage: str) -> list[float]:
@@ -34,18 +36,26 @@ def with_embedding(study: Path, url: str, name: str = "far") -> Path:
 
 
 def test_the_first_arms_are_tried_while_the_indexes_of_others_are_made(tmp_path: Path) -> None:
-    search = "{method: [chunks, sentence_window, auto_merging], llm: [good], embedding: [far]}"
-    with start(ServerOptions()) as chat, start(ServerOptions(faults=Faults(latency=1.0))) as far:
+    search = "{method: [chunks], llm: [good, poor], embedding: [hashing, far]}"
+    with start(ServerOptions()) as chat, start(ServerOptions()) as far:
         study = small_study(tmp_path, models=served(chat.url), search=search, more=ONE_AT_ONCE)
-        ended = run(with_embedding(study, far.url), tmp_path / "store")
+        study = with_embedding(study, far.url)
+        os.kill(far.pid, signal.SIGSTOP)  # it takes requests, and answers none
+        try:
+            with started(study, tmp_path / "store", "--json", "--quiet") as process:
+                wait_until(lambda: len(written(tmp_path / "store", "trial")) == 2, "both arms' ends", 300)
+                assert len(written(tmp_path / "store", "index")) == 1
+                os.kill(far.pid, signal.SIGCONT)
+                said, errors = process.communicate(timeout=300)
+        finally:
+            os.kill(far.pid, signal.SIGCONT)
         counted = far.calls()
 
+    ended = read_end(process.returncode, said, errors)
     assert ended.code == 0, ended.errors
-    assert len(numbers(ended)) == 3
+    assert len(numbers(ended)) == 4
     assert counted["repeats"] == 0
-    indexes, answers = written(tmp_path / "store", "index"), written(tmp_path / "store", "generate")
-    assert len(indexes) == 3
-    assert indexes[0] < answers[0] < indexes[-1]
+    assert len(written(tmp_path / "store", "index")) == 2
 
 
 def test_an_index_that_fails_ends_its_own_arms_with_the_reason_and_no_others(tmp_path: Path) -> None:
