@@ -90,7 +90,7 @@ def _tune(setting: Setting, arms: Sequence[Awaited], tally: Any) -> dict[str, st
     from ray import tune
     from ray.tune.execution import class_cache
 
-    from dream.sweep.waiting_arms import WaitingArms
+    from dream.sweep.waiting_arms import Room, WaitingArms
 
     at_once = trials_at_once(setting, len(arms))
     trainable = tune.with_resources(
@@ -111,7 +111,7 @@ def _tune(setting: Setting, arms: Sequence[Awaited], tally: Any) -> dict[str, st
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=WaitingArms(arms),
+                search_alg=WaitingArms(arms, Room(tally, _processors())),
                 num_samples=len(arms),
                 reuse_actors=True,
                 max_concurrent_trials=at_once,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from dream.models.offline import Faults, ServerOptions, start
+from dream.sweep.prepare import Awaited
+from dream.sweep.progress import Tally
+from dream.sweep.result import Arm
 from tests.sweep.shell import numbers, read_end, run, served, small_study, started, wait_until
 
 pytestmark = pytest.mark.servers
@@ -87,3 +91,33 @@ def test_ctrl_c_ends_a_run_that_waits_for_an_index_while_nothing_else_is_left_to
 
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
+
+
+def test_as_many_begin_at_once_as_there_are_processors_and_others_one_by_one() -> None:
+    import ray
+
+    from dream.cluster.connect import connect
+    from dream.sweep.waiting_arms import SECONDS_APART, Room, WaitingArms
+
+    connect("local")
+    try:
+        tally = ray.remote(num_cpus=0)(Tally).remote("study")
+        there = ray.put(None)
+        arms = [Awaited(Arm("chunks", f"model-{number}", "hashing"), None, there) for number in range(6)]
+        search = WaitingArms(arms, Room(tally, processors=2))
+        given = [search.suggest(str(number)) for number in range(4)]
+        assert [bool(arm) for arm in given] == [True, True, False, False]
+
+        search.on_trial_complete("0")  # whoever is done makes room
+        assert search.suggest("4") and not search.suggest("5")
+
+        ray.get(tally.add.remote({"questions": 1}))
+        assert not search.suggest("6")
+        first_seen = time.monotonic()
+        wait_until(lambda: search.suggest("7"), "room for one more", 10 * SECONDS_APART)
+        assert time.monotonic() - first_seen >= 0.9 * SECONDS_APART
+        assert not search.suggest("8")
+        wait_until(lambda: search.suggest("9"), "room for another", 10 * SECONDS_APART)
+        assert search.suggest("10") is None  # the sixth waits for its turn
+    finally:
+        ray.shutdown()
