@@ -89,7 +89,7 @@ class Ledger:
                     elsewhere = agreed.freed(key)
                 # Whoever held the claim may have finished between the look and the claim.
                 elif (value := self._find(key)) is _NOTHING:
-                    self._prove_writable()
+                    self.prove_writable()
                     value = compute()
                     self._write(key, value)
                     self.made[stage] += count
@@ -136,7 +136,7 @@ class Ledger:
                         values[place] = value
                         self.reused[stage] += 1
                 if missing:
-                    self._prove_writable()
+                    self.prove_writable()
                 for place, value in zip(missing, compute(missing) if missing else (), strict=True):
                     self._write(keys[place], value)
                     values[place] = value
@@ -165,8 +165,8 @@ class Ledger:
                 if agreed and not await asyncio.wrap_future(agreed.ask(key)):
                     elsewhere = agreed.freed(key)
                 elif (value := await asyncio.to_thread(self._find, key)) is _NOTHING:
-                    if not self._claims.free(_UNWRITABLE):
-                        await asyncio.to_thread(self._prove_writable)
+                    if self.doubted:
+                        await asyncio.to_thread(self.prove_writable)
                     value = await compute()
                     await asyncio.to_thread(self._write, key, value)
                     self.made[stage] += count
@@ -243,9 +243,18 @@ class Ledger:
             self._claims.take(_UNWRITABLE)
             raise
 
-    def _prove_writable(self) -> None:
-        """Where a write has failed on this machine, write something first: what is paid for must be kept."""
-        if self._claims.free(_UNWRITABLE):
+    @property
+    def doubted(self) -> bool:
+        """Whether a write has failed on this machine, and none was proven to succeed since."""
+        return not self._claims.free(_UNWRITABLE)
+
+    def prove_writable(self) -> None:
+        """Where a write has failed on this machine, write something first: what is paid for must be kept.
+
+        Raises:
+            StorageError: it fails again.
+        """
+        if not self.doubted:
             return
         self.storage.put(_PROOF, bytes(64 * 1024))
         self.storage.delete(_PROOF)

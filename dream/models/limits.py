@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dream.errors import MissingObject, ModelError
+from dream.ledger import Ledger
 from dream.models.capacity import LOST_AFTER, Capacity, Demand, Grant, Purse, Rules
 from dream.models.monitor import count_call, show_calls
 from dream.records import digest_of
@@ -126,8 +127,16 @@ class Gate:
     Open it with ``async with``: it then talks to the actors in the background.
     """
 
-    def __init__(self, rules: Rules, limiter: Any = None, purse: Any = None, provider: str = "") -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        limiter: Any = None,
+        purse: Any = None,
+        provider: str = "",
+        ledger: Ledger | None = None,
+    ) -> None:
         self.rules = rules
+        self._ledger = ledger
         self._provider = provider
         self._limiter, self._purse = limiter, purse
         self._holder = uuid.uuid4().hex
@@ -160,6 +169,8 @@ class Gate:
 
         Raises:
             CapReached: the study's dollars are spent.
+            StorageError: the answer could not be recorded, as another process of this machine found out while
+                this call waited.
         """
         mine = Pass(most_dollars, tokens)
         if self._broken is not None:
@@ -176,6 +187,8 @@ class Gate:
                 self._end(mine)
             raise
         try:
+            if self._ledger is not None and self._ledger.doubted:
+                await asyncio.to_thread(self._ledger.prove_writable)
             yield mine
         finally:
             self._end(mine)
@@ -316,7 +329,8 @@ class Bounds:
         if not self.shared:
             return Gate(self.rules)
         purse = None if self.dollars is None else study_purse(self.storage, self.study, self.dollars)
-        return Gate(self.rules, provider_limiter(provider), purse, provider)
+        ledger = Ledger(open_storage(self.storage)) if self.storage else None
+        return Gate(self.rules, provider_limiter(provider), purse, provider, ledger)
 
 
 def start_actors(bounds: Bounds, providers: Iterable[str]) -> None:

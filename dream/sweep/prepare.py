@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Of a processor. With the two stages of a pipeline (0.3) and the trials (a half of all) it makes one, so that
 # none of the three ever keeps another from beginning.
 MAKING = 0.2
-MAKING_ALONE = 0.5  # where no pipeline splits and embeds: as many at once as there are processors
+MAKING_ALONE = 0.8  # where no pipeline splits and embeds: one for each processor, beside the questions
 
 # Letters to split and embed, over all indexes, from which on pipelines are worth their start. Each has eight
 # processes, which take some thirty seconds of a processor to import what they need; MiniLM embeds as much in
