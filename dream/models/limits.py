@@ -329,7 +329,7 @@ class Bounds:
         if not self.shared:
             return Gate(self.rules)
         purse = None if self.dollars is None else study_purse(self.storage, self.study, self.dollars)
-        ledger = Ledger(open_storage(self.storage)) if self.storage else None
+        ledger = Ledger(open_storage(self.storage, proven=True)) if self.storage else None
         return Gate(self.rules, provider_limiter(provider), purse, provider, ledger)
 
 

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from dream.errors import StorageError
+from dream.ledger import Ledger
 from dream.models.capacity import LOST_AFTER, Capacity, Demand, Purse, Rules
 from dream.models.limits import Bounds, CapReached, Gate, study_purse
+from dream.storage import open_storage
 
 TEN = Rules(calls_at_once=10)
 
@@ -156,6 +159,27 @@ def ray() -> Iterator[Any]:
 
     yield ray
     ray.shutdown()
+
+
+def test_a_call_that_waited_for_its_turn_does_not_begin_where_a_write_has_failed(tmp_path: Path) -> None:
+    ledger = Ledger(open_storage(tmp_path / "store"))
+    in_the_way = tmp_path / "store" / "ledger"
+
+    async def two_calls() -> None:
+        gate = Gate(Rules(calls_at_once=1), ledger=ledger)
+        async with gate.call(0, 0):
+            waiting = asyncio.create_task(gate.call(0, 0).__aenter__())
+            await asyncio.sleep(0)
+            in_the_way.write_text("")  # where a folder should be
+            with pytest.raises(StorageError):
+                ledger.record("judge", "a question", 1.0)
+        with pytest.raises(StorageError):
+            await waiting
+        in_the_way.unlink()
+        async with gate.call(0, 0):  # it can be written again, and the failed call holds no place
+            assert not ledger.doubted
+
+    asyncio.run(two_calls())
 
 
 @pytest.mark.servers
