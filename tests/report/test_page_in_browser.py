@@ -128,15 +128,14 @@ def test_no_label_of_the_chart_is_cut_or_covers_another(page: Any) -> None:
 
 
 def test_pointing_at_a_line_names_its_arm(page: Any) -> None:
-    page.locator("#parallel").scroll_into_view_if_needed()
     best = sample_result().ranked()[0].arm
-    box = page.locator("#parallel-box svg").bounding_box()
     # a place on the best arm's line, between two axes
     x, y = page.locator(f".arm-line[data-arm='{best.id}']").evaluate(
         "line => { const p = line.getPointAtLength(40); return [p.x, p.y]; }"
     )
-    page.mouse.move(box["x"] + x, box["y"] + y)
-    assert best.name in page.locator("#parallel-readout").inner_text()
+    # scrolls there and waits until nothing moves any more, as a person does
+    page.locator("#parallel-box svg").hover(position={"x": x, "y": y})
+    page.locator("#parallel-readout", has_text=best.name).wait_for()
     assert page.locator(".arm-line.active").get_attribute("data-arm") == best.id
 
 
