@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 MAKING = 0.2
 MAKING_ALONE = 0.8  # where no pipeline splits and embeds: one for each processor, beside the questions
 
-# Letters to split and embed, over all indexes, from which on pipelines are worth their start. Each has eight
-# processes, which take some thirty seconds of a processor to import what they need; MiniLM embeds as much in
-# that time.
+# Letters to split and embed, over all indexes, from which on pipelines are taken to be worth their start: each
+# has eight processes. The quickstart has 0.9 million, and took twice as long with them; the bound is a guess.
 WORTH_PIPELINES = 2_000_000
 
 
