@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 MAKING = 0.2
 MAKING_ALONE = 0.8  # where no pipeline splits and embeds: one for each processor, beside the questions
 
-# Letters to split and embed, over all indexes, from which on pipelines are taken to be worth their start: each
-# has eight processes. The quickstart has 0.9 million, and took twice as long with them; the bound is a guess.
+# Letters to split and embed, over all indexes, from which on pipelines, of eight processes each, are taken
+# to be worth their start. Half a million, in three indexes, took twice as long with them; where it turns is a
+# guess.
 WORTH_PIPELINES = 2_000_000
 
 
