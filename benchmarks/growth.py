@@ -5,8 +5,9 @@
 Arms are chunk sizes × chunks shown × two LLMs, so that each arm-question needs about as many calls in a
 large sweep as in a small one. What any `dream run` takes, whatever its size, is no growth: so two sizes
 that differ in arms or in questions alone are compared, and the seconds that the larger one takes more are
-divided by the arm-questions that it has more. A call takes 0.5 s, and 32 may be under way. The S3 requests
-are counted by a MinIO server, in a sweep of 12 and one of 48 arms × 40 questions.
+divided by the arm-questions that it has more. A call takes 0.5 s, and 16 may be under way: a wait that two
+processors can fill, so that what is not flat is DREAM's and not theirs. The S3 requests are counted by a
+MinIO server, in a sweep of 12 and one of 48 arms × 40 questions.
 Targets: an arm-question more takes the same time everywhere within 20 %, the driver stays below 1.5 GB,
 objects and S3 requests per arm-question are no more in the larger sweep than in the smaller.
 """
@@ -39,7 +40,7 @@ from dream.models.offline import RunningServer
 FLAT = 1.2
 MOST_MEGABYTES = 1500
 LATENCY = 0.5
-CALLS_AT_ONCE = 32
+CALLS_AT_ONCE = 16
 LEAST = 0.1  # milliseconds that can be told from none
 COUNTED_AFTER = 15.0  # MinIO tells for ten seconds what it told before
 

@@ -39,7 +39,7 @@ def watched(pid: int, every: float = 0.3) -> Iterator[Watch]:
 
     def look() -> None:
         while not ended.wait(every):
-            for each in _family(pid):
+            for each in family(pid):
                 taken[each] = max(taken.get(each, 0.0), cpu_seconds(each))
                 memory = _megabytes(each)
                 watch.most_megabytes = max(watch.most_megabytes, memory)
@@ -63,7 +63,8 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """The process and all that it started which live, it first."""
     children = defaultdict(list)
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (fields := _stat(int(entry.name))):

@@ -90,7 +90,7 @@ def _tune(setting: Setting, arms: Sequence[Awaited], tally: Any) -> dict[str, st
     from ray import tune
     from ray.tune.execution import class_cache
 
-    from dream.sweep.waiting_arms import Room, WaitingArms
+    from dream.sweep.waiting_arms import OwnProcess, Room, WaitingArms
 
     at_once = trials_at_once(setting, len(arms))
     trainable = tune.with_resources(
@@ -112,6 +112,7 @@ def _tune(setting: Setting, arms: Sequence[Awaited], tally: Any) -> dict[str, st
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=WaitingArms(arms, Room(tally, _processors())),
+                scheduler=OwnProcess(),  # type: ignore[no-untyped-call]
                 num_samples=len(arms),
                 reuse_actors=True,
                 max_concurrent_trials=at_once,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from dream.records import to_json
@@ -82,3 +83,16 @@ class WaitingArms(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """See ``save``."""
+
+
+class OwnProcess(FIFOScheduler):
+    """Leaves an arm to the process that is being begun for it.
+
+    Tune uses the processes of trials that have ended again. It would give such a process the first arm
+    that waits, even one for which a process is just being begun, and kill that when it has imported all:
+    in a sweep of 48 short trials 24 processes were begun for nothing, with half of all processor time.
+    Without a choice of the scheduler a free process gets the next arm that has none.
+    """
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        """None: Tune then goes through the arms that have no process."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import family
 from dream.models.offline import Faults, ServerOptions, start
 from dream.sweep.prepare import Awaited
 from dream.sweep.progress import Tally
@@ -91,6 +94,35 @@ def test_ctrl_c_ends_a_run_that_waits_for_an_index_while_nothing_else_is_left_to
 
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
+
+
+def test_a_process_that_is_begun_for_an_arm_is_left_to_it_by_those_that_are_free(tmp_path: Path) -> None:
+    knobs = f"{{chunks: {{chunk_size: {list(range(96, 192, 8))}}}}}"
+    search = f"{{method: [chunks], llm: [good, poor], embedding: [hashing], knobs: {knobs}}}"
+    begun: set[int] = set()
+    with start(ServerOptions(faults=Faults(latency=0.2))) as chat, ThreadPoolExecutor() as pool:
+        study = small_study(
+            tmp_path, models=served(chat.url), search=search, more="limits: {trials_at_once: 4}"
+        )
+        with started(study, tmp_path / "store", "--json", "--quiet") as process:
+            heard = pool.submit(process.communicate)
+            while not heard.done():
+                begun |= trial_processes(process.pid)
+                time.sleep(0.1)
+            ended = read_end(process.returncode, *heard.result())
+
+    assert len(numbers(ended)) == 24
+    assert len(begun) <= 4
+
+
+def trial_processes(driver: int) -> set[int]:
+    """Those of a run's processes that try arms."""
+    found = set()
+    for each in family(driver):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{each}/cmdline").read_text().startswith("ray::ImplicitFunc"):
+                found.add(each)
+    return found
 
 
 def test_as_many_begin_at_once_as_there_are_processors_and_others_one_by_one() -> None:
