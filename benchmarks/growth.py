@@ -103,8 +103,6 @@ def s3_requests(server: RunningServer, folder: Path, arms: int, questions: int) 
     from tests.servers.s3 import s3_server
 
     with s3_server({"MINIO_PROMETHEUS_AUTH_TYPE": "public"}) as store:
-        if store.program != "minio":
-            return {}
         bucket = store.bucket()
         before = _requests(store.endpoint)
         sweep(server, folder, arms, questions, f"s3://{bucket}/dream", store.environment())
@@ -131,6 +129,11 @@ def main() -> int:
     options = read_options(__doc__, quick="2 arms × 3 and 6 questions, no S3")
     sizes = [(2, 3), (2, 6)] if options.quick else list(product((12, 48, 200), (40, 200)))
     on_s3 = [] if options.quick else [(12, 40), (48, 40)]
+    if on_s3:
+        from tests.servers.s3 import minio_program
+
+        if not minio_program():  # said before an hour of sweeps
+            sys.exit("growth takes MinIO's own count of S3 requests: put minio on the PATH, or give --quick")
     table, s3, seconds = {}, {}, {}
     with tempfile.TemporaryDirectory() as name, serving(LATENCY) as server:
         folder = Path(name)
@@ -153,7 +156,7 @@ def main() -> int:
     ratio = max(more.values()) / max(min(more.values()), LEAST)
     memory = max(each["driver_megabytes"] for each in table.values())
     objects = [each["objects"] for each in table.values()]
-    requests = [each["all"] for each in s3.values() if each]
+    requests = [each["all"] for each in s3.values()]
     met = (
         ratio <= FLAT
         and memory < MOST_MEGABYTES
