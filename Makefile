@@ -47,7 +47,7 @@ benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks
 		$(BIN)/python -m benchmarks.$$name --quick --json; done
 
 test-faults: $(VENV)/.dev  ## Parts of a running study are killed one after another; planted secrets are looked for
-	$(BIN)/python -m pytest -m faults tests/faults tests/test_planted_secrets.py
+	$(BIN)/python -m pytest -m faults -n 2 --dist loadfile tests/faults tests/test_planted_secrets.py
 
 test-cluster: $(VENV)/.dev  ## The platform on a running cluster: KUBECONFIG's, else ../shared/cluster, as root
 	$(BIN)/python -m pytest -m cluster tests/cluster/live --durations=20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,11 @@ from dream.models.offline import RunningServer
 from tests.faults.cluster import RayMachines
 from tests.faults.conftest import CALLS_AT_ONCE, Undisturbed, make_study
 from tests.faults.s3 import MortalS3
-from tests.faults.test_killed import JSON, ended, kill_newest, paid_once, under_way
+from tests.faults.test_killed import kill_newest
+from tests.faults.watching import JSON, Record, ended, paid_once, under_way
 from tests.sweep.shell import dream_command, environment, numbers, read_end, started
 
 pytestmark = pytest.mark.faults
-
-Record = Callable[[str, object], None]
 
 
 def test_two_drivers_on_two_machines_ask_once_though_the_keeper_of_claims_is_killed(
