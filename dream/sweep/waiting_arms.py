@@ -90,8 +90,8 @@ class OwnProcess(FIFOScheduler):
 
     Tune uses the processes of trials that have ended again. It would give such a process the first arm
     that waits, even one for which a process is just being begun, and kill that when it has imported all:
-    in a sweep of 48 short trials 24 processes were begun for nothing, with half of all processor time.
-    Without a choice of the scheduler a free process gets the next arm that has none.
+    in a sweep of 48 short trials 24 processes were begun for nothing. Without a choice of the scheduler a
+    free process gets the next arm that has none.
     """
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:

@@ -15,7 +15,7 @@ from dream.models.offline import Faults, RunningServer, ServerOptions, start
 from tests.faults.cluster import RayMachines
 from tests.faults.conftest import BATCH, CALLS_AT_ONCE, Undisturbed, make_study
 from tests.faults.s3 import MortalS3
-from tests.faults.watching import JSON, Record, ended, paid_once, under_way
+from tests.faults.watching import JSON, Record, ended, kill_newest, paid_once, under_way
 from tests.servers.mlflow import mlflow_on
 from tests.sweep.shell import dream, numbers, run, started, wait_until
 
@@ -27,11 +27,6 @@ INDEXES = 2  # of the study: one for each method
 def indexes_in(storage: Path) -> list[Path]:
     """The indexes that are whole."""
     return list((storage / "index").glob("*/vectors.npy"))
-
-
-def kill_newest(found: list[psutil.Process]) -> None:
-    assert found, "there is no such process"
-    max(found, key=lambda process: process.create_time()).kill()
 
 
 def test_a_killed_limiter_and_a_killed_trial_come_back(
@@ -56,8 +51,11 @@ def test_a_killed_limiter_and_a_killed_trial_come_back(
 def kill_driver(process: subprocess.Popen[str]) -> None:
     """Kill -9 of a driver alone; nothing that it started goes on working without it."""
     everyone = psutil.Process(process.pid).children(recursive=True)
-    # Ray's own agents look for their raylet now and then only
-    at_work = [one for one in everyone if not one.name().startswith(("ray::Dashboard", "ray::RuntimeEnv"))]
+    at_work = []
+    for one in everyone:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            # Ray's own agents look for their raylet now and then only
+            at_work += [] if one.name().startswith(("ray::Dashboard", "ray::RuntimeEnv")) else [one]
     process.kill()
     process.communicate()
     _, left = psutil.wait_procs(at_work, timeout=60)
