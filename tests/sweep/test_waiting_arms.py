@@ -112,7 +112,7 @@ def test_a_process_that_is_begun_for_an_arm_is_left_to_it_by_those_that_are_free
             ended = read_end(process.returncode, *heard.result())
 
     assert len(numbers(ended)) == 16
-    assert len(begun) <= 4
+    assert 1 <= len(begun) <= 4  # none would be seen if Ray called them something else
 
 
 def trial_processes(driver: int) -> set[int]:
