@@ -6,6 +6,7 @@ once: its key is the hash of all that it shows.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from dream.verdict.result import SweepResult
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+VARIABLE = "MLFLOW_TRACKING_URI"
 
 KEY = "dream.trace"  # the tag that holds the hash
 
@@ -51,7 +54,9 @@ def log_traces(
         return 0
     import mlflow
 
-    before = mlflow.get_tracking_uri()
+    # MLflow sets the variable too. Its own answer to where it was before would be the default, mlflow.db in the
+    # folder that one happens to stand in, and whatever a notebook publishes next would go there.
+    before = os.environ.get(VARIABLE)
     mlflow.set_tracking_uri(store)
     try:
         for arm, row, key in missing:
@@ -59,7 +64,7 @@ def log_traces(
                 _write(client, experiment, runs[arm.arm.id], arm, row, question, key)
         mlflow.flush_trace_async_logging()
     finally:
-        mlflow.set_tracking_uri(before)
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None takes the variable away
     return len(missing)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from dream.tracking.experiment import log_result
 from dream.tracking.traces import traced
+from dream.verbs import publish
 from tests.tracking.results import result
 
 pytestmark = pytest.mark.servers
@@ -40,3 +42,20 @@ def test_the_tie_sets_questions_are_traced_once(tmp_path: Path) -> None:
 
     log_result(given, None, {}, tmp_path)
     assert len(traces_in(tmp_path, tracked.experiment_id)) == len(found)
+
+
+@pytest.mark.parametrize("variable", [None, "http://127.0.0.1:9"])
+def test_what_a_process_publishes_next_goes_where_the_first_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if variable:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
+    given, address = result(), f"sqlite:///{tmp_path}/store/mlflow.db" if variable else None
+
+    first, second = (publish(given, "store", address).tracked for _ in range(2))
+
+    assert second.run_id == first.run_id
+    assert os.environ.get("MLFLOW_TRACKING_URI") == variable
+    assert not (tmp_path / "mlflow.db").exists()
