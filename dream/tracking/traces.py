@@ -54,8 +54,8 @@ def log_traces(
         return 0
     import mlflow
 
-    # MLflow sets the variable too. Its own answer to where it was before would be the default, mlflow.db in the
-    # folder that one happens to stand in, and whatever a notebook publishes next would go there.
+    # MLflow sets the variable too. Its own answer to where it was before would be the default, mlflow.db in
+    # the folder that one happens to stand in, and whatever a notebook publishes next would go there.
     before = os.environ.get(VARIABLE)
     mlflow.set_tracking_uri(store)
     try:
