@@ -17,8 +17,6 @@ from dream.verdict.result import SweepResult
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-VARIABLE = "MLFLOW_TRACKING_URI"
-
 KEY = "dream.trace"  # the tag that holds the hash
 
 MOST = 300  # traces of one study: each is an upload of its own
@@ -56,7 +54,7 @@ def log_traces(
 
     # MLflow sets the variable too. Its own answer to where it was before would be the default, mlflow.db in
     # the folder that one happens to stand in, and whatever a notebook publishes next would go there.
-    before = os.environ.get(VARIABLE)
+    before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(store)
     try:
         for arm, row, key in missing:

@@ -21,8 +21,7 @@ from tests.sweep.shell import numbers, read_end, run, served, small_study, start
 pytestmark = pytest.mark.servers
 
 # Without a judge: when an arm begins is all that is looked at, and a trial need not import ragas.
-UNJUDGED = "metrics: [recall_at_k]\nobjective: recall_at_k\n"
-ONE_AT_ONCE = f"{UNJUDGED}limits: {{trials_at_once: 1}}"
+ONE_AT_ONCE = "metrics: [recall_at_k]\nobjective: recall_at_k\nlimits: {trials_at_once: 1}"
 
 
 def remote(url: str) -> str:
