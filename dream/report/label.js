@@ -37,7 +37,8 @@ function show(found) {
   rows = found;
   const row = current();
   const labelled = rows.filter(one => one.label !== null).length;
-  part("count").textContent = `${labelled} of ${rows.length} labelled`;
+  const skipped = rows.filter(one => one.label === null && one.skipped).length;
+  part("count").textContent = `${labelled} of ${rows.length} labelled` + (skipped ? `, ${skipped} skipped` : "");
   part("progress").value = rows.length ? labelled / rows.length : 1;
   part("row").hidden = !row;
   part("done").hidden = Boolean(row);
