@@ -4,10 +4,20 @@ from dream.metrics.metric import (
     Judge,
     Metric,
     find_metric,
+    load_judging,
     metric,
     metric_names,
     notebook_metrics,
     score_answer,
 )
 
-__all__ = ["Judge", "Metric", "find_metric", "metric", "metric_names", "notebook_metrics", "score_answer"]
+__all__ = [
+    "Judge",
+    "Metric",
+    "find_metric",
+    "load_judging",
+    "metric",
+    "metric_names",
+    "notebook_metrics",
+    "score_answer",
+]

@@ -146,6 +146,16 @@ def notebook_metrics() -> list[Metric]:
     return [found for found in _metrics.values() if from_notebook(found.compute)]
 
 
+def load_judging(names: Sequence[str]) -> None:
+    """Import what these metrics need to ask a judge, if any does.
+
+    ragas takes seconds to import, in which nothing of an event loop goes on: call it in a thread of its own.
+    """
+    if any("judge" in find_metric(name).needs for name in names):
+        importlib.import_module("dream.models.recorded")
+        importlib.import_module("ragas.metrics.collections")
+
+
 def _load_built_in() -> None:
     for family in FAMILIES:
         importlib.import_module(f"dream.metrics.{family}")

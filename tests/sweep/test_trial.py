@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,17 +24,19 @@ from tests.sweep.shell import served, small_study
 
 pytestmark = pytest.mark.servers
 
+ROOT = Path(__file__).parents[2]
 QUESTIONS = 6
+LATENCY = 0.2
 SEARCH = "{method: [chunks], llm: [good], embedding: [hashing]}"
 
 
 @pytest.fixture
 def server() -> Iterator[RunningServer]:
-    with start(ServerOptions(faults=Faults(latency=0.2))) as running:
+    with start(ServerOptions(faults=Faults(latency=LATENCY))) as running:
         yield running
 
 
-def tried(folder: Path, url: str) -> ArmResult:
+def tried(folder: Path, url: str, calls_at_once: int = 64) -> ArmResult:
     """The only arm of a small study whose judge compares answers by an embedding over HTTP."""
     models = served(url).replace(
         "  judge: good",
@@ -48,7 +52,8 @@ def tried(folder: Path, url: str) -> ArmResult:
     (arm,) = list_arms(study)
     method = method_of(arm)
     build_index(ledger, corpus.documents, method.splitter(), method.split, setting.embedder("hashing"))
-    return asyncio.run(run_arm(setting, arm, ledger, Bounds(Rules(calls_at_once=64)), lambda sums: None))
+    bounds = Bounds(Rules(calls_at_once=calls_at_once))
+    return asyncio.run(run_arm(setting, arm, ledger, bounds, lambda sums: None))
 
 
 def test_a_trial_makes_a_client_for_each_model_and_none_for_a_call(
@@ -77,6 +82,37 @@ def test_a_trial_makes_a_client_for_each_model_and_none_for_a_call(
     # the arm's model, the judge, and the embedding that compares
     assert made == {"AsyncOpenAI": 3, "AsyncClient": 3, "ClientSession": 3}
     assert loops["loop"] == 1
+
+
+IMPORTING = """
+import time
+started = time.monotonic()
+import dream.models.recorded, ragas.metrics.collections
+print(time.monotonic() - started)
+"""
+
+TRYING = """
+import sys
+from pathlib import Path
+from tests.sweep.test_trial import tried
+print(max(row.answer.seconds for row in tried(Path(sys.argv[1]), sys.argv[2], calls_at_once=2).rows))
+"""
+
+
+def seconds_told(code: str, *words: str) -> float:
+    """The number that a new process prints, in which nothing is imported yet."""
+    command = [sys.executable, "-c", code, *words]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    return float(ended.stdout)
+
+
+def test_what_judges_need_is_not_imported_while_answers_are_waited_for(
+    tmp_path: Path, server: RunningServer
+) -> None:
+    importing = seconds_told(IMPORTING)
+    longest = seconds_told(TRYING, str(tmp_path), server.url)
+    assert LATENCY < longest < LATENCY + importing / 2
 
 
 def test_texts_that_are_asked_for_in_one_moment_are_one_request(
