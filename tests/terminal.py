@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,11 @@ from pathlib import Path
 CTRL_C = b"\x03"
 
 PROMPT = b"q stop"
+
+
+def listens(terminal: int) -> bool:
+    """Whether the program waits for a single key; one that is pressed before is thrown away."""
+    return not termios.tcgetattr(terminal)[3] & termios.ICANON
 
 
 def typed(
@@ -22,19 +28,16 @@ def typed(
     if child == 0:
         os.chdir(folder)
         os.execvpe(command[0], list(command), dict(environment))
-    said, pressed, deadline = b"", 0, time.monotonic() + 90
+    said, pressed, deadline = b"", 0, time.monotonic() + 300
     try:
         while time.monotonic() < deadline:
-            if select.select([terminal], [], [], 0.5)[0]:
+            if select.select([terminal], [], [], 0.05)[0]:
                 try:
                     said += os.read(terminal, 65536)
                 except OSError:  # the program has ended
                     break
-            elif 0 < (asked := said.count(PROMPT)) <= len(keys):
-                # a key that comes before the program listens is lost: it is pressed again, but not Ctrl-C,
-                # which a second time would end the program while it still tells what it found
-                if pressed < asked or keys[asked - 1] != CTRL_C:
-                    os.write(terminal, keys[asked - 1])
+            elif pressed < (asked := said.count(PROMPT)) <= len(keys) and listens(terminal):
+                os.write(terminal, keys[asked - 1])
                 pressed = asked
     finally:
         os.close(terminal)
