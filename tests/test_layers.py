@@ -16,7 +16,7 @@ PACKAGE = ROOT / "dream"
 # floor stand side by side and do not know each other. The drawing's "corpus, models, metrics" is told
 # apart here: metrics ask models (Judge holds a chat model and an embedder), neither knows the corpus.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "records", "cells", "waiting", "streaming"),
+    ("errors", "records", "cells", "waiting", "streaming", "start_up"),
     ("study", "storage", "modules", "logs"),
     ("study_file", "claims"),
     ("ledger",),

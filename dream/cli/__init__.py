@@ -20,6 +20,7 @@ from dream.cli.verdict import verdict
 from dream.cluster.connect import QUIET
 from dream.errors import DreamError
 from dream.shell import MISTAKE, STOPPED
+from dream.start_up import collect_rarely
 
 app = typer.Typer(
     help="Finds the best RAG set-up for your own documents, and says how sure it is.",
@@ -84,6 +85,7 @@ def main() -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore")
+    collect_rarely()
     logs.show()
     try:
         _with_options(typer.main.get_command(app))()

@@ -17,6 +17,7 @@ from dream.errors import DreamError, StorageError
 from dream.ledger import Ledger
 from dream.models.limits import bounds_of
 from dream.records import from_json, to_json
+from dream.start_up import collect_rarely
 from dream.sweep.prepare import Awaited
 from dream.sweep.progress import Reporter, tell_logs
 from dream.sweep.result import Arm, ArmResult
@@ -169,6 +170,7 @@ def _trial(config: dict[str, Any], setting: Setting, tally: Any) -> None:
     """One Ray Tune trial; its results go to the ledger, Tune hears the means only."""
     from ray import tune
 
+    collect_rarely()
     tell_logs(tally)
     arm = from_json(Arm, config["arm"])
     ledger = setting.open_ledger()
