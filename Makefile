@@ -42,9 +42,9 @@ test-unit: $(VENV)/.dev  ## The fast tests only
 	$(BIN)/python -m pytest -m "not servers and not faults and not cluster and not notebooks" \
 		--ignore=tests/manifests
 
-benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks/: does it run at all?
-	@for name in floor growth judging straightforward warm_arm warm_document; do \
-		$(BIN)/python -m benchmarks.$$name --quick --json; done
+benchmarks-quick: $(VENV)/.dev  ## A minute's look by each program of benchmarks/, two at a time: does it run at all?
+	@printf '%s\n' straightforward growth floor judging warm_arm warm_document \
+		| xargs -P 2 -I NAME $(BIN)/python -m benchmarks.NAME --quick --json
 
 test-faults: $(VENV)/.dev  ## Parts of a running study are killed one after another; planted secrets are looked for
 	$(BIN)/python -m pytest -m faults -n 2 --dist loadfile tests/faults tests/test_planted_secrets.py
@@ -56,7 +56,7 @@ tutorial-pictures: $(VENV)/.dev  ## Take the tutorial's pictures from a real run
 	$(BIN)/python -m docs.take_tutorial_pictures docs/images
 
 test-notebooks: $(VENV)/.dev  ## Every notebook, on a local Ray and on a cluster, and JupyterLab in a browser
-	$(BIN)/python -m pytest -m notebooks tests/notebooks
+	$(BIN)/python -m pytest -m notebooks -n 2 --dist loadfile tests/notebooks
 
 check: $(VENV)/.dev  ## Style, types, floors, notebooks without output
 	$(BIN)/ruff check .

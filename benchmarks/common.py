@@ -186,7 +186,8 @@ def dream_run(study: Path, storage: str | Path, environment: Mapping[str, str] |
             process.kill()
             process.wait()
     if process.returncode:
-        raise RuntimeError(f"dream run ended with {process.returncode}: {errors[-2000:]}")
+        told = f"{errors[-2000:]}\n{out[-2000:]}"  # what failed in a run that has a result is in the result
+        raise RuntimeError(f"dream run ended with {process.returncode}: {told}")
     return Run(json.loads(out), watch)
 
 

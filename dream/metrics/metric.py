@@ -149,7 +149,8 @@ def notebook_metrics() -> list[Metric]:
 def load_judging(names: Sequence[str]) -> None:
     """Import what these metrics need to ask a judge, if any does.
 
-    ragas takes seconds to import, in which nothing of an event loop goes on: call it in a thread of its own.
+    ragas takes seconds to import, in which nothing of an event loop goes on: call it before anything is
+    asked. Not in a thread beside it, for two that import what imports each other may find half a module.
     """
     if any("judge" in find_metric(name).needs for name in names):
         importlib.import_module("dream.models.recorded")

@@ -84,6 +84,7 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
         BrokenArm: questions from all over the golden dataset failed.
         StorageError: the ledger cannot be written any more.
     """
+    load_judging(setting.study.metrics)  # later it would count as seconds that answers took
     judge_embedding = setting.study.judge_embedding
     names = (arm.llm, setting.study.models.judge)
     providers = {name: provider_of(setting.study.models.llms[name]) for name in names}
@@ -99,12 +100,10 @@ async def run_arm(setting: Setting, arm: Arm, ledger: Ledger, bounds: Bounds, te
     places = asyncio.Semaphore(2 * bounds.rules.calls_at_once)
     probes, others = _probes(setting.questions)
     probed = asyncio.Event()  # one of them has an answer, or all have failed
-    # beside the first questions: in this thread it would count as seconds that their answers took
-    judging_loaded = asyncio.ensure_future(asyncio.to_thread(load_judging, setting.study.metrics))
 
     async def one(question: Question, search: IndexSearch, judge: Judge) -> None:
         async with places:
-            row = await _row(setting, question, method, search, chat, judge, probed, judging_loaded)
+            row = await _row(setting, question, method, search, chat, judge, probed)
         rows[question.id] = row
         troubles["failures"] += bool(row.error) or any(score.missing for score in row.scores)
         if len(rows) == len(probes):
@@ -165,7 +164,6 @@ async def _row(
     chat: ChatModel,
     judge: Judge,
     answered: asyncio.Event,
-    judging_loaded: asyncio.Future[None],
 ) -> Row:
     try:
         answer, reach = await answer_question(setting, question, method, search, chat)
@@ -174,7 +172,6 @@ async def _row(
         raise  # what cannot be recorded must not be paid for
     except Exception as error:  # noqa: BLE001 - a user's method may raise anything; the row keeps the reason
         return _unanswered(setting, question, told(error))
-    await judging_loaded
     metrics = [find_metric(name) for name in setting.study.metrics]
     scores = await asyncio.gather(
         *(score_answer(metric, question, answer, setting.study.k, judge) for metric in metrics)

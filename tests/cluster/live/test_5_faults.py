@@ -36,12 +36,14 @@ class Disturbance:
 
     Attributes:
         broken: what was done to it while it ran.
+        paid_before: calls that the judge's server had counted when each was done.
         runs: how many runs it took.
     """
 
     cluster: Cluster
     study: str
     broken: list[str] = field(default_factory=list)
+    paid_before: list[int] = field(default_factory=list)
     runs: int = 0
     process: Any = None
 
@@ -80,6 +82,7 @@ class Disturbance:
             return self.paid() >= before + 4
 
         wait_for(moving, f"some calls before {what}", seconds=400)
+        self.paid_before.append(self.paid())
         do()
         self.broken.append(what)
 
@@ -151,6 +154,7 @@ def outcome(
             end(it.process)
     counted = studies.calls(cluster, "counting")
     figures["disturbances survived"] = it.broken
+    figures["judge's calls before each"] = it.paid_before
     figures["runs until the disturbed study was done"] = it.runs
     figures["seconds of the disturbed study"] = time.monotonic() - started
     figures["judge's calls, and how many of them repeated one"] = [counted["chat"], counted["repeats"]]
