@@ -136,7 +136,7 @@ def started(
             process.wait()
 
 
-def wait_until(true: Any, what: str, seconds: float = 120) -> None:
+def wait_until(true: Any, what: str, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds:.0f} s"

@@ -91,15 +91,17 @@ objective: f1
 
 
 @contextmanager
-def preparations(study: Study, storage: Path) -> Iterator[tuple[Corpus, Ledger, list[Awaited], Any]]:
-    """Parse, and begin to prepare, as a run does that tries one arm at once."""
+def preparations(
+    study: Study, storage: Path, at_once: int
+) -> Iterator[tuple[Corpus, Ledger, list[Awaited], Any]]:
+    """Parse, and begin to prepare, as a run does that tries so many arms at once."""
     where = verbs.place(str(storage))
     ledger = verbs.open_ledger(study, where.storage)
     corpus = verbs.gather_corpus(study, ledger=ledger)
     golden = verbs.build_golden(study, ledger=ledger, corpus=corpus)
     setting = verbs._setting(study, where, corpus, golden, None)
     tally: Any = sweeping._start(study, setting, ledger, {})
-    order = order_arms(setting, list_arms(study), corpus.documents, ledger, at_once=1)
+    order = order_arms(setting, list_arms(study), corpus.documents, ledger, at_once)
     with preparing(setting, corpus.documents, order, tally) as awaited:
         yield corpus, ledger, awaited, tally
 
@@ -108,7 +110,7 @@ def prepared(study: Study, storage: Path) -> tuple[Corpus, Ledger, dict[str, str
     """Prepare to the end; the driver's ledger, what failed, and what the workers counted."""
     import ray
 
-    with preparations(study, storage) as (corpus, ledger, awaited, tally):
+    with preparations(study, storage, at_once=8) as (corpus, ledger, awaited, tally):
         failed = {each.arm.id: reason for each in awaited if (reason := each.reason())}
         wait_until(lambda: all(each.ready() for each in awaited), "the questions", 60)
         # each builder tells of its index last, and is not waited for
@@ -225,7 +227,7 @@ def test_the_first_index_is_ready_while_another_waits_for_its_model(
     study = with_another(study_of(tmp_path, server.url, 6, "[chunks]"), tmp_path, "[here, remote]")
     os.kill(server.pid, signal.SIGSTOP)  # it takes requests, and answers none
     try:
-        with preparations(study, tmp_path / "store") as (_, _, (first, second), _):
+        with preparations(study, tmp_path / "store", at_once=1) as (_, _, (first, second), _):
             assert first.ready(seconds=120) and not first.reason()
             assert not second.ready()
             os.kill(server.pid, signal.SIGCONT)

@@ -33,6 +33,7 @@ def study_of(folder: Path, url: str) -> Path:
         "search: {mode: racing, method: [chunks], llm: [one], embedding: [hashing], "
         "knobs: {chunks: {top_k: [1, 6, 8]}}}\n"
         "metrics: [context_recall]\nobjective: context_recall\njudgings: 2\n"
+        "limits: {trials_at_once: 1}\n"
         "verdict: {cluster: question}\n"
     )
     return study
