@@ -56,7 +56,7 @@ tutorial-pictures: $(VENV)/.dev  ## Take the tutorial's pictures from a real run
 	$(BIN)/python -m docs.take_tutorial_pictures docs/images
 
 test-notebooks: $(VENV)/.dev  ## Every notebook, on a local Ray and on a cluster, and JupyterLab in a browser
-	$(BIN)/python -m pytest -m notebooks -n 2 --dist loadfile tests/notebooks
+	$(BIN)/python -m pytest -m notebooks tests/notebooks
 
 check: $(VENV)/.dev  ## Style, types, floors, notebooks without output
 	$(BIN)/ruff check .
