@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from dream.errors import DreamError
 from dream.models.offline import wire
 from dream.models.offline.counts import Counts
 from dream.models.offline.faults import FaultPlan, waver
@@ -88,6 +90,15 @@ def make_app(faults: Faults, api_key: str | None = None) -> Starlette:
         counts.reset()
         return _json(counts.as_json())
 
+    async def latency(request: Request) -> Response:
+        """From now on calls take so many seconds; counts go on, as they would not in a new server."""
+        seconds = read_json(await request.body()).get("latency")
+        try:
+            plan.faults = replace(plan.faults, latency=float(seconds))  # type: ignore[arg-type]
+        except (TypeError, ValueError, DreamError):
+            raise Refusal(400, 'Send {"latency": seconds}, 0 or more.') from None
+        return _json({"latency": plan.faults.latency})
+
     def guarded(endpoint: Endpoint) -> Endpoint:
         async def answer(request: Request) -> Response:
             try:
@@ -107,6 +118,7 @@ def make_app(faults: Faults, api_key: str | None = None) -> Starlette:
             Route("/health", health),
             Route("/calls", calls),
             Route("/calls/reset", reset, methods=["POST"]),
+            Route("/latency", guarded(latency), methods=["POST"]),
         ]
     )
 

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 COUNTING = "http://counting:8000/v1"
 AT_ONCE = 2  # calls, as the study says
 MOST_RUNS = 12
+SLOW_CALL = 2.0  # seconds, so that much is left to do when the last disturbance comes, on a slow machine too
 
 
 @dataclass
@@ -110,7 +111,7 @@ def counting(stack: Stack) -> Iterator[Cluster]:
     make = (
         "helm template counting charts/models --namespace dream --skip-tests --set fullnameOverride=counting"
     )
-    stack.cluster.shell(f"{make} --set-json latency=1 | kubectl apply --filename -")
+    stack.cluster.shell(f"{make} | kubectl apply --filename -")
     stack.cluster.kubectl("rollout", "status", "deployment/counting")
     yield stack.cluster
     stack.cluster.shell(f"{make} | kubectl delete --wait=false --filename -")
@@ -133,6 +134,12 @@ import urllib.request
 urllib.request.urlopen(urllib.request.Request("http://counting:8000/calls/reset", method="POST"))
 """
 
+PACE = """
+import sys, urllib.request
+body = b'{"latency": %s}' % sys.argv[1].encode()
+urllib.request.urlopen(urllib.request.Request("http://counting:8000/latency", data=body))
+"""
+
 
 @pytest.fixture(scope="module")
 def outcome(
@@ -141,6 +148,7 @@ def outcome(
     cluster = stack.cluster
     study = studies.send(cluster, tmp_path_factory.mktemp("slow"), "slow", studies.SLOW, good=COUNTING)
     started, it = time.monotonic(), Disturbance(cluster, study)
+    cluster.python(studies.JUPYTER, PACE, str(SLOW_CALL))
     try:
         for part, selector in PODS.items():
             it.in_the_midst(f"{part} killed", partial(kill, cluster, selector))
@@ -148,6 +156,7 @@ def outcome(
             rotate = partial(cluster.run, "make", "rotate-secret", f"SECRET={secret}", seconds=900)
             it.in_the_midst(f"{secret} rotated", rotate)
         it.in_the_midst("every chart upgraded", partial(upgrade, stack))
+        cluster.python(studies.JUPYTER, PACE, "0")
         ended = it.finish()
     finally:
         if it.process is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 
@@ -191,6 +192,29 @@ def test_calls_are_counted_by_kind_and_repeats_by_body():
         reset = urllib.request.Request(server.url.removesuffix("/v1") + "/calls/reset", method="POST")
         urllib.request.urlopen(reset, timeout=10).close()
         assert server.calls()["chat"] == 0 and server.calls()["repeats"] == 0
+
+
+def test_calls_become_slower_while_the_server_runs_and_its_counts_go_on():
+    def send(body: bytes) -> bytes:
+        url = server.url.removesuffix("/v1") + "/latency"
+        with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=10) as answer:
+            return answer.read()
+
+    def seconds() -> float:
+        started = time.monotonic()
+        client.chat.completions.create(model="lead", messages=ASKED)
+        return time.monotonic() - started
+
+    with start() as server, client_of(server) as client:
+        seconds()
+        assert json.loads(send(b'{"latency": 3}')) == {"latency": 3}
+        assert seconds() >= 3
+        send(b'{"latency": 0}')
+        assert seconds() < 3
+        assert server.calls()["chat"] == 3
+        for wrong in (b'{"latency": -1}', b'{"latency": "soon"}', b"{}", b"3", b"?"):
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                send(wrong)
 
 
 def test_a_key_is_asked_for_when_told(monkeypatch):
