@@ -44,9 +44,8 @@ function show(found) {
   part("done").hidden = Boolean(row);
   for (const name of ["yes", "no", "skip"]) part(name).disabled = !row;
   if (!row) {
-    const left = rows.length - labelled;
-    part("done-text").textContent = left
-      ? `${left} skipped; they come again when the command is run again. Press q to see what the labels say.`
+    part("done-text").textContent = skipped
+      ? `${skipped} skipped; they come again when the command is run again. Press q to see what the labels say.`
       : "All answers are labelled. Press q, then see in the terminal what the labels say.";
     return;
   }
