@@ -6,8 +6,9 @@ once: its key is the hash of all that it shows.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dream.records import Question, digest_of, to_json
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 KEY = "dream.trace"  # the tag that holds the hash
+
+SPANS_AT_ONCE = 256  # in one request, about a megabyte; MLflow would send five
+BATCH_SIZE = "MLFLOW_ASYNC_TRACE_LOGGING_MAX_SPAN_BATCH_SIZE"
 
 MOST = 300  # traces of one study: each is an upload of its own
 
@@ -50,20 +54,37 @@ def log_traces(
     ]
     if not missing:
         return 0
+    with _exported_to(store):
+        for arm, row, key in missing:
+            if question := questions.get(row.question):
+                _write(client, experiment, runs[arm.arm.id], arm, row, question, key)
+    return len(missing)
+
+
+@contextlib.contextmanager
+def _exported_to(store: str) -> Iterator[None]:
+    """What is traced meanwhile goes to that store, many spans in one request; afterwards all of it is there.
+
+    MLflow's exporter asks for its settings when it is made, so one is made here and taken away at the end,
+    which writes what it still holds. ``mlflow.flush_trace_async_logging`` would do so too, and then wait for
+    a second, twice, for more.
+    """
     import mlflow
 
     # MLflow sets the variable too. Its own answer to where it was before would be the default, mlflow.db in
     # the folder that one happens to stand in, and whatever a notebook publishes next would go there.
-    before = os.environ.get("MLFLOW_TRACKING_URI")
+    before, size = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.get(BATCH_SIZE)
+    os.environ[BATCH_SIZE] = str(SPANS_AT_ONCE)
     mlflow.set_tracking_uri(store)
+    mlflow.tracing.reset()  # type: ignore[no-untyped-call]
     try:
-        for arm, row, key in missing:
-            if question := questions.get(row.question):
-                _write(client, experiment, runs[arm.arm.id], arm, row, question, key)
-        mlflow.flush_trace_async_logging()
+        yield
     finally:
+        mlflow.tracing.reset()  # type: ignore[no-untyped-call]
         mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None takes the variable away
-    return len(missing)
+        os.environ.pop(BATCH_SIZE)
+        if size is not None:
+            os.environ[BATCH_SIZE] = size
 
 
 def traced(result: SweepResult) -> Sequence[ArmResult]:

@@ -16,19 +16,24 @@ from tests.tracking.results import result
 pytestmark = pytest.mark.servers
 
 
-def traces_in(folder: Path, experiment: str) -> list[Any]:
+def traces_in(store: str, experiment: str) -> list[Any]:
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    client = MlflowClient(store)
     return list(client.search_traces(locations=[experiment], max_results=500))
 
 
-def test_the_tie_sets_questions_are_traced_once(tmp_path: Path) -> None:
-    given = result()
+@pytest.mark.parametrize("kind", ["sqlite", "server"])
+def test_the_tie_sets_questions_are_traced_once(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    address = request.getfixturevalue("mlflow_server").url if kind == "server" else None
+    store = address or f"sqlite:///{tmp_path}/mlflow.db"
+    given = result("traced questions")
     arms = traced(given)
     assert len(arms) == 4
-    tracked = log_result(given, None, {}, tmp_path)
-    found = traces_in(tmp_path, tracked.experiment_id)
+    tracked = log_result(given, address, {}, tmp_path)
+    found = traces_in(store, tracked.experiment_id)
     assert len(found) == len(arms) * len(given.questions)
     assert {trace.info.tags["dream.arm"] for trace in found} == {arm.arm.name for arm in arms}
     one = next(trace for trace in found if trace.info.tags["dream.question"] == "q1")
@@ -40,22 +45,26 @@ def test_the_tie_sets_questions_are_traced_once(tmp_path: Path) -> None:
     assert spans["judge"].outputs["mrr"] == 1.0
     assert one.info.execution_duration == pytest.approx(1200, abs=5)  # as the answer took
 
-    log_result(given, None, {}, tmp_path)
-    assert len(traces_in(tmp_path, tracked.experiment_id)) == len(found)
+    log_result(given, address, {}, tmp_path)
+    assert len(traces_in(store, tracked.experiment_id)) == len(found)
 
 
-@pytest.mark.parametrize("variable", [None, "http://127.0.0.1:9"])
+@pytest.mark.parametrize("variable", [None, "http://127.0.0.1:9", "the same"])
 def test_what_a_process_publishes_next_goes_where_the_first_went(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str | None
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    store = f"sqlite:///{tmp_path}/store/mlflow.db"
+    if variable == "the same":
+        variable = store
     if variable:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
-    given, address = result(), f"sqlite:///{tmp_path}/store/mlflow.db" if variable else None
+    before, address = dict(os.environ), store if variable else None
 
-    first, second = (publish(given, "store", address).tracked for _ in range(2))
+    first, second = (publish(result(shift=shift), "store", address).tracked for shift in (0.0, 0.5))
 
     assert second.run_id == first.run_id
-    assert os.environ.get("MLFLOW_TRACKING_URI") == variable
+    assert len(traces_in(store, first.experiment_id)) > len(traced(result())) * len(result().questions)
+    assert dict(os.environ) == before
     assert not (tmp_path / "mlflow.db").exists()
