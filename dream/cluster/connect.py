@@ -6,10 +6,11 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dream import logs
@@ -144,13 +145,14 @@ def _start_here() -> None:
 
     for left in (2, 1, 0):
         try:
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-            )
+            with _of_few_parts():
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                )
             return
         except Exception as error:
             # Ray gives its own parts 30 seconds, which a busy machine may not keep.
@@ -161,6 +163,24 @@ def _start_here() -> None:
                 what = "Ray did not start within 30 seconds, three times"
                 todo = "this machine is too busy: stop what else runs on it, and run again"
                 raise DreamError(what, "this machine", todo) from None
+
+
+@contextlib.contextmanager
+def _of_few_parts() -> Iterator[None]:
+    """Within it Ray starts without what nobody asks for here, for which `ray.init` has no options.
+
+    Without the monitor, which would start machines, and the reader of logs for a driver that wants none. Its
+    agent takes any port: for its own it tries three seconds where another Ray of this machine has it.
+    """
+    from ray._private import parameter
+
+    whole = parameter.RayParams
+    few: dict[str, Any] = {"no_monitor": True, "include_log_monitor": False, "dashboard_agent_listen_port": 0}
+    parameter.RayParams = partial(whole, **few)  # type: ignore[assignment,misc]
+    try:
+        yield
+    finally:
+        parameter.RayParams = whole  # type: ignore[misc]
 
 
 def _by_jobs(address: str) -> Connection:
