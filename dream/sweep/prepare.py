@@ -18,6 +18,7 @@ from dream.ledger import Ledger
 from dream.models.embedding import embed_document
 from dream.records import Document, digest_of
 from dream.retrieval.index import build_index, index_is_whole
+from dream.start_up import collect_rarely
 from dream.sweep.arms import method_of
 from dream.sweep.ingest import Failures, ingest, splitting_key, splittings_of
 from dream.sweep.progress import ledger_counts, tell_logs
@@ -214,6 +215,7 @@ def _build(
 
     What its pipeline failed in is given; ``None`` where there was none, so that all is done here.
     """
+    collect_rarely()
     tell_logs(tally)
     ledger = setting.open_ledger()  # which loads the user's own methods
     if failed and (reason := failed.get((splitting_key(task.arm), task.arm.embedding), "")):
