@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.sweep.shell import Ended
+
+from . import studies
 from .cluster import CACHE, SHARED, Cluster
 from .documents import README, commands
 from .figures import Figures
@@ -98,6 +101,29 @@ def stack(cluster: Cluster, fork: Fork, figures: Figures) -> Stack:
     wait_until_green(here, fork)
     figures["seconds from the first command to green"] = seconds
     return Stack(here, fork, typed, seconds)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study in the cluster that has ended well.
+
+    Attributes:
+        study: its path in the Jupyter Pod.
+        ended: how it ended, with its leaderboard.
+    """
+
+    study: str
+    ended: Ended
+
+
+@pytest.fixture(scope="session")
+def small(stack: Stack, tmp_path_factory: pytest.TempPathFactory, figures: Figures) -> Finished:
+    """The small study, run once: what later is killed, lost or deleted must leave it as it was."""
+    study = studies.send(stack.cluster, tmp_path_factory.mktemp("small"), "small")
+    ended = studies.in_cluster(stack.cluster, study)
+    assert ended.code == 0, ended.errors
+    figures["seconds of the small study in the cluster"] = ended.said["seconds"]
+    return Finished(study, ended)
 
 
 def at_fork(cluster: Cluster, fork: Fork) -> Cluster:

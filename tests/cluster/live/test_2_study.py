@@ -9,7 +9,7 @@ import pytest
 from tests.sweep.shell import Ended, numbers
 
 from . import studies
-from .conftest import Stack
+from .conftest import Finished, Stack
 from .figures import Figures
 
 pytestmark = pytest.mark.cluster
@@ -29,26 +29,15 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     return studies.on_this_machine(tmp_path_factory.mktemp("laptop"))
 
 
-@pytest.fixture(scope="module")
-def sent(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return studies.send(stack.cluster, tmp_path_factory.mktemp("cluster"), "small")
+def test_leaderboard_is_the_laptops(small: Finished, laptop: Ended, figures: Figures) -> None:
+    assert len(small.ended.said["arms"]) == 4
+    assert numbers(small.ended) == numbers(laptop)
+    figures["numbers equal to the laptop's"] = sum(
+        len(arm["metrics"]) * 4 for arm in small.ended.said["arms"]
+    )
 
 
-@pytest.fixture(scope="module")
-def run(stack: Stack, sent: str, figures: Figures) -> Ended:
-    ended = studies.in_cluster(stack.cluster, sent)
-    assert ended.code == 0, ended.errors
-    figures["seconds of the small study in the cluster"] = ended.said["seconds"]
-    return ended
-
-
-def test_leaderboard_is_the_laptops(run: Ended, laptop: Ended, figures: Figures) -> None:
-    assert len(run.said["arms"]) == 4
-    assert numbers(run) == numbers(laptop)
-    figures["numbers equal to the laptop's"] = sum(len(arm["metrics"]) * 4 for arm in run.said["arms"])
-
-
-def test_work_went_where_it_belongs(stack: Stack, run: Ended) -> None:
+def test_work_went_where_it_belongs(stack: Stack, small: Finished) -> None:
     # The driver's address is the cluster's by its environment, and nothing was kept in the Pod.
     address, *left = studies.in_pod(stack.cluster, "echo $RAY_ADDRESS; find ~/studies").split()
     assert address == "ray://dream-ray-head:10001"
@@ -63,11 +52,11 @@ print(sum(page["KeyCount"] for page in pages))
 """
 
 
-def test_leaderboard_is_in_mlflow_on_postgres(stack: Stack, run: Ended) -> None:
-    arms = json.loads(stack.cluster.python(studies.JUPYTER, TRACKED, run.said["mlflow_run"]))
-    objective = run.said["objective"]
+def test_leaderboard_is_in_mlflow_on_postgres(stack: Stack, small: Finished) -> None:
+    arms = json.loads(stack.cluster.python(studies.JUPYTER, TRACKED, small.ended.said["mlflow_run"]))
+    objective = small.ended.said["objective"]
     shown = sorted(metrics[objective] for metrics in arms.values())
-    assert shown == sorted(arm["metrics"][objective]["mean"] for arm in run.said["arms"])
+    assert shown == sorted(arm["metrics"][objective]["mean"] for arm in small.ended.said["arms"])
     count = "select count(*) from runs where lifecycle_stage = 'active'"
     rows = stack.cluster.kubectl(
         "exec", "postgres-1", "--container", "postgres", "--", "psql", "-At", "-d", "mlflow", "-c", count
@@ -75,10 +64,10 @@ def test_leaderboard_is_in_mlflow_on_postgres(stack: Stack, run: Ended) -> None:
     assert int(rows) >= len(arms) + 1
 
 
-def test_run_again_makes_no_call(stack: Stack, sent: str, run: Ended) -> None:
+def test_run_again_makes_no_call(stack: Stack, small: Finished) -> None:
     before = studies.calls(stack.cluster)
-    again = studies.in_cluster(stack.cluster, sent)
+    again = studies.in_cluster(stack.cluster, small.study)
     assert again.code == 0, again.errors
-    assert numbers(again) == numbers(run)
+    assert numbers(again) == numbers(small.ended)
     assert again.said["model_calls"] == 0
     assert studies.calls(stack.cluster) == before

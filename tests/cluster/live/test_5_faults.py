@@ -8,6 +8,7 @@ the judge has a server that nobody touches, so that its count is the truth.
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -125,20 +126,20 @@ def alone(counting: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     ended = studies.finished(studies.started(counting, study, "--storage s3://dream/undisturbed"), 900)
     assert ended.code == 0, ended.errors
     counted = studies.calls(counting, "counting")
-    counting.python(studies.JUPYTER, RESET)
+    counting.python(studies.JUPYTER, POST, "calls/reset", "")
     return ended, counted
 
 
-RESET = """
-import urllib.request
-urllib.request.urlopen(urllib.request.Request("http://counting:8000/calls/reset", method="POST"))
+POST = """
+import sys, urllib.request
+path, body = sys.argv[1:]
+urllib.request.urlopen(f"http://counting:8000/{path}", data=body.encode(), timeout=20)
 """
 
-PACE = """
-import sys, urllib.request
-body = b'{"latency": %s}' % sys.argv[1].encode()
-urllib.request.urlopen(urllib.request.Request("http://counting:8000/latency", data=body))
-"""
+
+def pace(cluster: Cluster, seconds: float) -> None:
+    """From now on the judge takes so long to answer."""
+    cluster.python(studies.JUPYTER, POST, "latency", json.dumps({"latency": seconds}))
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ def outcome(
     cluster = stack.cluster
     study = studies.send(cluster, tmp_path_factory.mktemp("slow"), "slow", studies.SLOW, good=COUNTING)
     started, it = time.monotonic(), Disturbance(cluster, study)
-    cluster.python(studies.JUPYTER, PACE, str(SLOW_CALL))
+    pace(cluster, SLOW_CALL)
     try:
         for part, selector in PODS.items():
             it.in_the_midst(f"{part} killed", partial(kill, cluster, selector))
@@ -156,7 +157,7 @@ def outcome(
             rotate = partial(cluster.run, "make", "rotate-secret", f"SECRET={secret}", seconds=900)
             it.in_the_midst(f"{secret} rotated", rotate)
         it.in_the_midst("every chart upgraded", partial(upgrade, stack))
-        cluster.python(studies.JUPYTER, PACE, "0")
+        pace(cluster, 0)
         ended = it.finish()
     finally:
         if it.process is not None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweep.shell import Ended, numbers
+from tests.sweep.shell import numbers
 
 from . import studies
-from .conftest import Stack
+from .conftest import Finished, Stack
 from .figures import Figures
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
@@ -35,21 +35,12 @@ print(sorted(each.path for each in client.list_artifacts(sys.argv[1])))
 
 
 @pytest.fixture(scope="module")
-def kept(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Ended]:
-    """A study with its results."""
-    study = studies.send(stack.cluster, tmp_path_factory.mktemp("kept"), "small")
-    ended = studies.in_cluster(stack.cluster, study)
-    assert ended.code == 0, ended.errors
-    return study, ended
-
-
-@pytest.fixture(scope="module")
 def restored(
-    stack: Stack, kept: tuple[str, Ended], tmp_path_factory: pytest.TempPathFactory, figures: Figures
+    stack: Stack, small: Finished, tmp_path_factory: pytest.TempPathFactory, figures: Figures
 ) -> Path:
     """The platform after all of it was lost and put back."""
     cluster, folder = stack.cluster, tmp_path_factory.mktemp("backup") / "saved"
-    before = cluster.python(studies.JUPYTER, READ, kept[1].said["mlflow_run"])
+    before = cluster.python(studies.JUPYTER, READ, small.ended.said["mlflow_run"])
     cluster.run("make", "backup", f"TO={folder}", seconds=600)
     lost = int(cluster.python(studies.JUPYTER, LOSE))
     assert lost > 100
@@ -58,19 +49,19 @@ def restored(
         "psql", "-d", "mlflow", "-c", "drop table runs, experiments, metrics cascade",
     )  # fmt: skip
     assert cluster.attempt(
-        "kubectl", "-n", "dream", "exec", *studies.JUPYTER.split(), "--", "dream", "report", kept[0]
+        "kubectl", "-n", "dream", "exec", *studies.JUPYTER.split(), "--", "dream", "report", small.study
     ).returncode != 0, "nothing was lost"  # fmt: skip
     cluster.run("make", "restore", f"FROM={folder}", seconds=900)
-    assert cluster.python(studies.JUPYTER, READ, kept[1].said["mlflow_run"]) == before
+    assert cluster.python(studies.JUPYTER, READ, small.ended.said["mlflow_run"]) == before
     figures["objects saved, lost and restored"] = lost
     return folder
 
 
-def test_the_ledger_is_back(stack: Stack, kept: tuple[str, Ended], restored: Path) -> None:
+def test_the_ledger_is_back(stack: Stack, small: Finished, restored: Path) -> None:
     before = studies.calls(stack.cluster)["chat"]
-    again = studies.in_cluster(stack.cluster, kept[0])
+    again = studies.in_cluster(stack.cluster, small.study)
     assert again.code == 0, again.errors
-    assert numbers(again) == numbers(kept[1])
+    assert numbers(again) == numbers(small.ended)
     assert again.said["model_calls"] == 0
     assert studies.calls(stack.cluster)["chat"] == before
 

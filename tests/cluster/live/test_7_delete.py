@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.sweep.shell import Ended, numbers
+from tests.sweep.shell import numbers
 
 from . import studies
 from .cluster import Cluster, wait_for
-from .conftest import Stack, wait_until_green
+from .conftest import Finished, Stack, wait_until_green
 from .documents import OPERATIONS, commands
 from .figures import Figures
 
@@ -56,15 +56,7 @@ def is_volume(name: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def kept(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Ended]:
-    study = studies.send(stack.cluster, tmp_path_factory.mktemp("before"), "small")
-    ended = studies.in_cluster(stack.cluster, study)
-    assert ended.code == 0, ended.errors
-    return study, ended
-
-
-@pytest.fixture(scope="module")
-def deleted(stack: Stack, kept: tuple[str, Ended]) -> dict[str, dict[str, Any]]:
+def deleted(stack: Stack, small: Finished) -> dict[str, dict[str, Any]]:
     """What is left after the page's commands."""
     cluster = stack.cluster
     for command in typed(("kubectl -n argocd delete application dream", "make secrets")):
@@ -82,17 +74,17 @@ def test_data_is_left_and_nothing_else(deleted: dict[str, dict[str, Any]]) -> No
 
 
 def test_installed_again_it_finds_the_data(
-    stack: Stack, kept: tuple[str, Ended], deleted: object, figures: Figures
+    stack: Stack, small: Finished, deleted: object, figures: Figures
 ) -> None:
     cluster = stack.cluster
     for command in typed(("make secrets", "kubectl delete namespace dream")):
         cluster.shell(command)
     wait_until_green(cluster, stack.fork)
-    again = studies.in_cluster(cluster, kept[0])
+    again = studies.in_cluster(cluster, small.study)
     assert again.code == 0, again.errors
-    assert numbers(again) == numbers(kept[1])
+    assert numbers(again) == numbers(small.ended)
     assert again.said["model_calls"] == 0
-    found = studies.in_pod(cluster, READ.format(run=kept[1].said["mlflow_run"]))
+    found = studies.in_pod(cluster, READ.format(run=small.ended.said["mlflow_run"]))
     assert "FINISHED" in found
     figures["after deletion and installation"] = "same leaderboard, 0 calls, MLflow's runs there"
 
