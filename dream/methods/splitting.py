@@ -23,7 +23,7 @@ def prepare_splitting() -> None:
     """
     prepare_llama_index()
     with refused("sklearn", "scipy.stats"):
-        import nltk  # type: ignore[import-untyped]  # noqa: F401
+        import nltk  # noqa: F401
 
 
 @contextmanager
