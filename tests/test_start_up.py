@@ -48,13 +48,13 @@ def test_a_document_is_split_without_the_statistics_and_classifiers_of_nltk() ->
 
 
 def test_what_one_thread_is_refused_another_one_may_import() -> None:
-    sys.modules.pop("colorsys", None)
-    with refused("colorsys"), ThreadPoolExecutor(1) as other:
-        with pytest.raises(ImportError, match="colorsys is not imported here"):
-            importlib.import_module("colorsys")
-        assert other.submit(importlib.import_module, "colorsys").result(timeout=60)
-        assert importlib.import_module("colorsys")  # for it is there now
-    assert importlib.reload(sys.modules["colorsys"])
+    sys.modules.pop("tabnanny", None)
+    with refused("tabnanny"), ThreadPoolExecutor(1) as other:
+        with pytest.raises(ImportError, match="tabnanny is not imported here"):
+            importlib.import_module("tabnanny")
+        assert other.submit(importlib.import_module, "tabnanny").result(timeout=60)
+        assert importlib.import_module("tabnanny")  # for it is there now
+    assert importlib.reload(sys.modules["tabnanny"])
 
 
 def test_ray_is_imported_without_a_grammar_that_takes_longer_than_ray() -> None:

@@ -30,10 +30,10 @@ def prepare_splitting() -> None:
 def refused(*names: str) -> Iterator[None]:
     """Within it this thread, and no other, is told that those modules are not installed.
 
-    >>> with refused("colorsys"):
-    ...     import colorsys
+    >>> with refused("tabnanny"):
+    ...     import tabnanny
     Traceback (most recent call last):
-    ImportError: colorsys is not imported here
+    ImportError: tabnanny is not imported here
     """
     finder = _Refusing(names, threading.get_ident())
     sys.meta_path.insert(0, finder)
