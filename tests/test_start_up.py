@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dream.methods.splitting import refused
-from dream.start_up import RARELY
+from dream.start_up import RARELY, refused
 
 COMMAND = "import sys; sys.argv = ['dream', '--help']; from dream.cli import main; main()"
 
@@ -36,6 +35,8 @@ def test_the_garbage_collector_looks_rarely_at_the_command_line_and_as_ever_else
 
 SPLIT = """
 import sys
+from dream.start_up import import_sentences
+import_sentences()
 from dream.methods import find_method
 from dream.records import Document
 chunks = find_method("sentence_window")().split(Document("a", "It rains. We stay here. Then we go."))

@@ -12,7 +12,6 @@ from pydantic import Field, field_validator, model_validator
 
 from dream.methods.method import Method, Search, at_query, method
 from dream.methods.nodes import chunk_of, chunks_of, locate_pieces, node_of, prepare_llama_index
-from dream.methods.splitting import prepare_splitting
 from dream.records import Chunk, Document, Span
 from dream.retrieval.index import Index
 
@@ -52,7 +51,7 @@ class AutoMerging(Method):
 
     def split(self, document: Document) -> list[Chunk]:
         """LlamaIndex's HierarchicalNodeParser; every chunk names its parent."""
-        prepare_splitting()
+        prepare_llama_index()
         from llama_index.core import Document as LlamaDocument
         from llama_index.core.node_parser import HierarchicalNodeParser
 

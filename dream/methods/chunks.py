@@ -7,8 +7,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from dream.methods.method import Method, Search, at_query, method
-from dream.methods.nodes import chunk_of, locate_pieces
-from dream.methods.splitting import prepare_splitting
+from dream.methods.nodes import chunk_of, locate_pieces, prepare_llama_index
 from dream.records import Chunk, Document
 
 
@@ -30,7 +29,7 @@ class Chunks(Method):
 
     def split(self, document: Document) -> list[Chunk]:
         """LlamaIndex's SentenceSplitter, each piece with its span."""
-        prepare_splitting()
+        prepare_llama_index()
         from llama_index.core.node_parser import SentenceSplitter
 
         splitter = SentenceSplitter(chunk_size=self.chunk_size, chunk_overlap=self.chunk_overlap)

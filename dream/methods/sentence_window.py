@@ -8,8 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from dream.methods.method import Method, Search, at_query, method
-from dream.methods.nodes import chunk_of, locate_pieces
-from dream.methods.splitting import prepare_splitting
+from dream.methods.nodes import chunk_of, locate_pieces, prepare_llama_index
 from dream.records import Chunk, Document, Span
 
 
@@ -24,7 +23,7 @@ class SentenceWindow(Method):
 
     def split(self, document: Document) -> list[Chunk]:
         """LlamaIndex's SentenceWindowNodeParser, with the window as the exact stretch of the document."""
-        prepare_splitting()
+        prepare_llama_index()
         from llama_index.core import Document as LlamaDocument
         from llama_index.core.node_parser import SentenceWindowNodeParser
 

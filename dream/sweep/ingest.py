@@ -22,6 +22,7 @@ from dream.models.embedding import Embedder, embed_documents, in_groups
 from dream.models.meter import added
 from dream.records import Document, digest_of
 from dream.retrieval.index import leaf_texts, split_once
+from dream.start_up import collect_rarely, import_sentences
 from dream.streaming import streamed
 from dream.sweep.arms import method_of
 from dream.sweep.progress import Reporter, ledger_counts, tell_logs
@@ -156,7 +157,10 @@ def _split(
     names: pa.Table, setting: Setting, splittings: Sequence[Splitting], tally: Any
 ) -> Iterator[pa.Table]:
     """First stage: a document's chunks in groups to embed, a row each; recorded before they travel on."""
+    collect_rarely()
     tell_logs(tally)
+    if not setting.study.modules:
+        import_sentences()
     ledger: Ledger | None = None
     corpus = setting.study.path(setting.study.corpus)
     for name in names.to_pylist():
@@ -186,6 +190,7 @@ class Embed:
     """Second stage, in an actor: embeds groups of chunks; gives the failures, a row each."""
 
     def __init__(self, setting: Setting, tally: Any) -> None:
+        collect_rarely()
         os.nice(19)  # trials need little of a processor, and a call that waits for it is lost time
         tell_logs(tally)
         self._setting, self._tally, self._reporter = setting, tally, Reporter(tally)

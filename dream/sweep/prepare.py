@@ -18,7 +18,7 @@ from dream.ledger import Ledger
 from dream.models.embedding import embed_document
 from dream.records import Document, digest_of
 from dream.retrieval.index import build_index, index_is_whole
-from dream.start_up import collect_rarely
+from dream.start_up import collect_rarely, import_sentences
 from dream.sweep.arms import method_of
 from dream.sweep.ingest import Failures, ingest, splitting_key, splittings_of
 from dream.sweep.progress import ledger_counts, tell_logs
@@ -221,6 +221,8 @@ def _build(
     if failed and (reason := failed.get((splitting_key(task.arm), task.arm.embedding), "")):
         tally.add.remote({"indexes": 1})
         return reason
+    if failed is None and not setting.study.modules:
+        import_sentences()
     method = method_of(task.arm)
     embedder = setting.embedder(task.arm.embedding)
     try:

@@ -65,9 +65,8 @@ def log_traces(
 def _exported_to(store: str) -> Iterator[None]:
     """What is traced meanwhile goes to that store, many spans in one request; afterwards all of it is there.
 
-    MLflow's exporter asks for its settings when it is made, so one is made here and taken away at the end,
-    which writes what it still holds. ``mlflow.flush_trace_async_logging`` would do so too, and then wait for
-    a second, twice, for more.
+    MLflow's exporter takes its settings from the environment when it is made: when the store becomes another
+    one, and with the process's first trace.
     """
     import mlflow
 
@@ -75,16 +74,17 @@ def _exported_to(store: str) -> Iterator[None]:
     # the folder that one happens to stand in, and whatever a notebook publishes next would go there.
     before, size = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.get(BATCH_SIZE)
     os.environ[BATCH_SIZE] = str(SPANS_AT_ONCE)
-    mlflow.set_tracking_uri(store)
-    mlflow.tracing.reset()  # type: ignore[no-untyped-call]
     try:
+        mlflow.set_tracking_uri(store)
         yield
+        # An exporter that goes on is asked twice whether there is more, and waits for a second each time. One
+        # that was made for this store ends here; where it was that of the process, its owner may need it.
+        mlflow.flush_trace_async_logging(terminate=before != store)
     finally:
-        mlflow.tracing.reset()  # type: ignore[no-untyped-call]
-        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None takes the variable away
         os.environ.pop(BATCH_SIZE)
         if size is not None:
             os.environ[BATCH_SIZE] = size
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None takes the variable away
 
 
 def traced(result: SweepResult) -> Sequence[ArmResult]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dream.tracking import traces
 from dream.tracking.experiment import log_result
 from dream.tracking.traces import traced
 from dream.verbs import publish
@@ -36,6 +37,7 @@ def test_the_tie_sets_questions_are_traced_once(
     found = traces_in(store, tracked.experiment_id)
     assert len(found) == len(arms) * len(given.questions)
     assert {trace.info.tags["dream.arm"] for trace in found} == {arm.arm.name for arm in arms}
+    assert all(len(trace.data.spans) == 4 for trace in found)
     one = next(trace for trace in found if trace.info.tags["dream.question"] == "q1")
     spans = {span.name: span for span in one.data.spans}
     assert list(spans) == ["What is 1 and 1?", "retrieve", "generate", "judge"]
@@ -47,6 +49,23 @@ def test_the_tie_sets_questions_are_traced_once(
 
     log_result(given, address, {}, tmp_path)
     assert len(traces_in(store, tracked.experiment_id)) == len(found)
+
+
+def test_spans_are_sent_many_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.tracing.client import TracingClient
+
+    sent, send = [], TracingClient.log_spans
+    monkeypatch.setattr(traces, "SPANS_AT_ONCE", 24)
+
+    def seen(client: TracingClient, location: str, spans: list[Any]) -> Any:
+        sent.append(len(spans))
+        return send(client, location, spans)
+
+    monkeypatch.setattr(TracingClient, "log_spans", seen)
+    tracked = log_result(result(), None, {}, tmp_path)
+    found = traces_in(f"sqlite:///{tmp_path}/mlflow.db", tracked.experiment_id)
+    assert sum(sent) == sum(len(trace.data.spans) for trace in found) == 64
+    assert len(sent) <= 4, sent  # MLflow's own 5 at a time would be 13
 
 
 @pytest.mark.parametrize("variable", [None, "http://127.0.0.1:9", "the same"])
