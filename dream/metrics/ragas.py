@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 RagasMetric = TypeVar("RagasMetric")
 
+# Of a score with a cosine in it. In what order a product of vectors is added up, and with it the last digits,
+# depends on the processor: a study's numbers would differ from one machine to the next.
+DECIMALS = 10
+
 
 def _llm(judge: Judge) -> RecordedLLM:
     from dream.models.recorded import RecordedLLM
@@ -112,7 +116,7 @@ async def answer_relevancy(question: str, answer: str, judge: Judge) -> tuple[fl
         llm.ask_early([prompt] * metric.strictness, AnswerRelevanceOutput), embedding.embed_early([question])
     )
     found = await metric.ascore(user_input=question, response=answer)
-    return found.value, _reason(llm.answers)
+    return round(float(found.value), DECIMALS), _reason(llm.answers)
 
 
 @metric
@@ -166,7 +170,7 @@ async def answer_correctness(question: str, reference: str, answer: str, judge: 
         embedding.embed_early([answer, reference]),
     )
     found = await metric.ascore(user_input=question, response=answer, reference=reference)
-    return found.value, _reason(llm.answers[2:])
+    return round(float(found.value), DECIMALS), _reason(llm.answers[2:])
 
 
 @metric
@@ -179,4 +183,4 @@ async def answer_similarity(reference: str, answer: str, judge: Judge) -> float:
     # ragas embeds here without awaiting; what is known by then comes without blocking the event loop.
     await embedding.embed_early([answer, reference])
     found = await SemanticSimilarity(embeddings=embedding).ascore(reference=reference, response=answer)
-    return float(found.value)
+    return round(float(found.value), DECIMALS)
