@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +55,15 @@ def slow_models() -> Iterator[RunningServer]:
 @pytest.fixture
 def models(slow_models: RunningServer) -> RunningServer:
     """The models of the study, which have not been asked anything yet."""
+    pace(slow_models, SLOW.faults.latency)
     slow_models.reset()
     return slow_models
+
+
+def pace(models: RunningServer, seconds: float) -> None:
+    """From now on each call takes so long."""
+    body = json.dumps({"latency": seconds}).encode()
+    urllib.request.urlopen(models.url.removesuffix("/v1") + "/latency", body, timeout=30).close()
 
 
 @pytest.fixture(scope="session")

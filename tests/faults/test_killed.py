@@ -13,7 +13,7 @@ import pytest
 
 from dream.models.offline import Faults, RunningServer, ServerOptions, start
 from tests.faults.cluster import RayMachines
-from tests.faults.conftest import BATCH, CALLS_AT_ONCE, Undisturbed, make_study
+from tests.faults.conftest import BATCH, CALLS_AT_ONCE, SLOW, Undisturbed, make_study, pace
 from tests.faults.s3 import MortalS3
 from tests.faults.watching import JSON, Record, ended, kill_newest, paid_once, under_way
 from tests.servers.mlflow import mlflow_on
@@ -75,9 +75,11 @@ def test_a_killed_driver_is_run_again_while_it_embeds_and_while_it_asks(
 ) -> None:
     study = make_study(tmp_path, models.url)
     embedded = 5 * CALLS_AT_ONCE * BATCH  # more than may be lost: each request is recorded on its own
+    pace(models, 1.0)  # so that much is left to embed when Ray sees that the driver is gone
     with started(study, tmp_path / "store", *JSON, env=tracking) as process:
         wait_until(lambda: models.calls()["embedded_texts"] >= embedded, "the first embeddings", 400)
         kill_driver(process)
+    pace(models, SLOW.faults.latency)
     assert models.calls()["embedded_texts"] < undisturbed.calls["embedded_texts"]
     assert len(indexes_in(tmp_path / "store")) < INDEXES, "it had made all indexes, so it embedded no more"
     with started(study, tmp_path / "store", *JSON, env=tracking) as process:
