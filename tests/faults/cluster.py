@@ -18,6 +18,7 @@ import psutil
 import ray
 
 from tests.servers.process import ServerFailed, free_port
+from tests.workers import workers_of
 
 # Ray's own test cluster starts nodes like this; its command line starts half a dozen programs more.
 NODE = """
@@ -57,13 +58,8 @@ class RayMachines:
 
     def workers(self, name: str, place: int | None = None) -> list[psutil.Process]:
         """Processes of actors and tasks whose titles begin with that name, on all machines or on one."""
-        found = []
-        for node in self.nodes if place is None else [self.nodes[place]]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                for process in psutil.Process(node.pid).children(recursive=True):
-                    with contextlib.suppress(psutil.Error):
-                        found += [process] if " ".join(process.cmdline()).startswith(name) else []
-        return found
+        nodes = self.nodes if place is None else [self.nodes[place]]
+        return [worker for node in nodes for worker in workers_of(node.pid, name)]
 
     def kill(self, place: int) -> None:
         """Kill -9 of a machine: its raylet and all its workers at once."""

@@ -15,9 +15,10 @@ from dream.models.offline import Faults, RunningServer, ServerOptions, start
 from tests.faults.cluster import RayMachines
 from tests.faults.conftest import BATCH, CALLS_AT_ONCE, SLOW, Undisturbed, make_study, pace
 from tests.faults.s3 import MortalS3
-from tests.faults.watching import JSON, Record, ended, kill_newest, paid_once, under_way
+from tests.faults.watching import JSON, Record, ended, paid_once, under_way
 from tests.servers.mlflow import mlflow_on
 from tests.sweep.shell import dream, numbers, run, started, wait_until
+from tests.workers import kill_newest
 
 pytestmark = pytest.mark.faults
 

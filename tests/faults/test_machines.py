@@ -11,8 +11,9 @@ from dream.models.offline import RunningServer
 from tests.faults.cluster import RayMachines
 from tests.faults.conftest import CALLS_AT_ONCE, Undisturbed, make_study
 from tests.faults.s3 import MortalS3
-from tests.faults.watching import JSON, Record, ended, kill_newest, paid_once, under_way
+from tests.faults.watching import JSON, Record, ended, paid_once, under_way
 from tests.sweep.shell import dream_command, environment, numbers, read_end, started
+from tests.workers import kill_newest
 
 pytestmark = pytest.mark.faults
 

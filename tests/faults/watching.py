@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 
-import psutil
-
 from dream.models.offline import RunningServer
 from tests.faults.conftest import BATCH, Undisturbed
 from tests.sweep.shell import Ended, read_end, wait_until
@@ -35,8 +33,3 @@ def paid_once(models: RunningServer, undisturbed: Undisturbed, record: Record, *
     assert 0 <= more["chat"] <= again
     assert 0 <= more["embedded_texts"] <= again * BATCH
     assert paid["repeats"] <= again
-
-
-def kill_newest(found: list[psutil.Process]) -> None:
-    assert found, "there is no such process"
-    max(found, key=lambda process: process.create_time()).kill()

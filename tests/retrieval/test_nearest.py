@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -26,13 +28,8 @@ def test_the_k_greatest_cosines_best_first(index: Index, k: int) -> None:
         assert [chunk.score for chunk in found] == pytest.approx(sorted(exact, reverse=True)[:k], abs=1e-7)
         places = [int(chunk.id) for chunk in found]
         assert [chunk.score for chunk in found] == pytest.approx(exact[places], abs=1e-7)
-        assert all(
-            first < second
-            for (first, one), (second, other) in zip(
-                zip(places, found, strict=True), zip(places[1:], found[1:], strict=True), strict=False
-            )
-            if one.score == other.score
-        )
+        neighbours = pairwise(zip(places, found, strict=True))
+        assert all(here < there for (here, one), (there, other) in neighbours if one.score == other.score)
 
 
 def test_to_a_text_without_words_the_first_are_as_near_as_any(index: Index) -> None:

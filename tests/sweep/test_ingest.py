@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from dream import sweeping, verbs
@@ -28,8 +26,8 @@ from dream.sweep import prepare
 from dream.sweep.arms import list_arms, method_of
 from dream.sweep.prepare import Awaited, order_arms, preparing
 from dream.sweep.progress import Tally
-from tests.faults.watching import kill_newest
 from tests.sweep.shell import wait_until
+from tests.workers import kill_newest, workers_of
 
 pytestmark = pytest.mark.servers
 
@@ -250,7 +248,7 @@ def test_an_embedding_process_that_is_killed_is_replaced_and_only_what_it_had_un
         study = study_of(tmp_path, slow.url, documents)
         with preparations(study, tmp_path / "store", at_once=8) as (_, _, awaited, _):
             wait_until(lambda: slow.calls()["embedded_texts"] > 3 * documents / 4, "the first embeddings")
-            kill_newest(embedding_processes())
+            kill_newest(workers_of(os.getpid(), "ray::MapWorker(MapBatches(Embed)"))
             assert not any(each.reason() for each in awaited)
             wait_until(lambda: all(each.ready() for each in awaited), "the questions", 60)
         paid = slow.calls()
@@ -258,12 +256,3 @@ def test_an_embedding_process_that_is_killed_is_replaced_and_only_what_it_had_un
     again = paid["embedded_texts"] - (3 * documents + 1)
     assert 0 <= again <= 3 * a_block
     assert paid["repeats"] <= 2 * a_block  # requests: two methods, each asks for a document's chunks at once
-
-
-def embedding_processes() -> list[psutil.Process]:
-    """Actors of this test's Ray that embed."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            found += [process] if "MapBatches(Embed)" in process.cmdline()[0] else []
-    return found

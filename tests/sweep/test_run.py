@@ -88,6 +88,28 @@ def test_a_study_gives_every_arm_every_score_and_a_second_run_makes_no_call(lapt
     assert again.said["mlflow_run"] == first.said["mlflow_run"]
 
 
+def test_after_kill_9_the_leaderboard_is_the_same_and_only_calls_in_flight_are_paid_twice(
+    tmp_path: Path, models: RunningServer, laptop: OnTheLaptop
+) -> None:
+    study = small_study(tmp_path, models=served(models.url), search=SEARCH, more=LIMITS)
+    whole = laptop.ended.said["model_calls"]
+
+    for share in (0.3, 0.7):
+        with started(study, tmp_path / "store") as process:
+            wait_until(
+                lambda share=share: models.calls()["chat"] > share * whole, f"{share:.0%} of the calls"
+            )
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    resumed = run(study, tmp_path / "store")
+
+    assert resumed.code == 0, resumed.errors
+    assert numbers(resumed) == numbers(laptop.ended)
+    paid = models.calls()
+    assert paid["repeats"] <= 2 * CALLS_AT_ONCE
+    assert paid["chat"] - paid["repeats"] == whole
+
+
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, models: RunningServer) -> None:
     study = small_study(tmp_path, models=served(models.url), search=SEARCH, more=LIMITS)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
@@ -11,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import family
 from dream.models.offline import Faults, ServerOptions, start
 from dream.sweep.prepare import Awaited
 from dream.sweep.progress import Tally
 from dream.sweep.result import Arm
 from tests.sweep.shell import numbers, read_end, run, served, small_study, started, wait_until
+from tests.workers import workers_of
 
 pytestmark = pytest.mark.servers
 
@@ -108,22 +107,12 @@ def test_a_process_that_is_begun_for_an_arm_is_left_to_it_by_those_that_are_free
         with started(study, tmp_path / "store", "--json", "--quiet") as process:
             heard = pool.submit(process.communicate)
             while not heard.done():
-                begun |= trial_processes(process.pid)
+                begun |= {trial.pid for trial in workers_of(process.pid, "ray::ImplicitFunc")}
                 time.sleep(0.1)
             ended = read_end(process.returncode, *heard.result())
 
     assert len(numbers(ended)) == 16
     assert 1 <= len(begun) <= 4  # none would be seen if Ray called them something else
-
-
-def trial_processes(driver: int) -> set[int]:
-    """Those of a run's processes that try arms."""
-    found = set()
-    for each in family(driver):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{each}/cmdline").read_text().startswith("ray::ImplicitFunc"):
-                found.add(each)
-    return found
 
 
 def test_as_many_begin_at_once_as_there_are_processors_and_others_one_by_one() -> None:
